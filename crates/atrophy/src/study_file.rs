@@ -1,0 +1,145 @@
+//! The door: a study file becomes a [`Study`] that cannot be wrong, or one message with file, line and key.
+
+use std::path::{Path, PathBuf};
+
+use neuro::check::Fault;
+use neuro::study::Study;
+use sha2::{Digest, Sha256};
+use toml_edit::{Document, DocumentMut, Item, Value};
+
+use crate::trouble::{Exit, OrTrouble, Result, Trouble};
+
+/// The studies that come with the program: name and text.
+pub const BUILT_IN: [(&str, &str); 4] = [
+    ("quick", include_str!("../../../studies/quick.toml")),
+    ("paper", include_str!("../../../studies/paper.toml")),
+    ("paper-small", include_str!("../../../studies/paper-small.toml")),
+    ("authors-code", include_str!("../../../studies/authors-code.toml")),
+];
+
+/// A study as it was read.
+#[derive(Debug)]
+pub struct StudyFile {
+    /// Its name: the file's name without the extension.
+    pub name: String,
+    /// Its file as messages name it.
+    pub shown: String,
+    /// The folder that relative paths in it start from.
+    pub folder: PathBuf,
+    /// The study.
+    pub study: Study,
+    text: String,
+}
+
+/// Reads a study: a file, or the name of a built-in one, with `--set key=value` changes applied.
+pub fn read(path: &Path, changes: &[String]) -> Result<StudyFile> {
+    let (name, shown, folder, text) = find(path)?;
+    let text = change(&text, changes)?;
+    let study = toml::from_str(&text).map_err(|error| {
+        let after = if changes.is_empty() { "" } else { "\n(lines are counted after the changes by --set)" };
+        Trouble::new(Exit::Study, format!("{shown}: {}{after}", error.to_string().trim_end()))
+    })?;
+    Ok(StudyFile { name, shown, folder, study, text })
+}
+
+fn find(path: &Path) -> Result<(String, String, PathBuf, String)> {
+    let shown = path.display().to_string();
+    if !path.exists()
+        && let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| Path::new(name) == path)
+    {
+        return Ok(((*name).to_owned(), format!("built-in study '{name}'"), PathBuf::from("."), (*text).to_owned()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let names = BUILT_IN.map(|(name, _)| name).join(", ");
+        Trouble::new(Exit::Study, format!("cannot read the study {shown}: {error}; give a TOML file, or one of the built-in studies {names}"))
+    })?;
+    let name = path.file_stem().map_or_else(|| "study".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+    Ok((name, shown, folder, text))
+}
+
+/// Applies `--set key=value`: the key is a dotted path as messages write it (`schooling.epochs`, `arm[0].steps`), the value is
+/// TOML, or a bare word.
+fn change(text: &str, changes: &[String]) -> Result<String> {
+    if changes.is_empty() {
+        return Ok(text.to_owned());
+    }
+    let wrong = |what: String| Trouble::new(Exit::Study, what);
+    // a file that is no TOML is reported by the parser that shows its lines
+    let Ok(mut document) = text.parse::<DocumentMut>() else { return Ok(text.to_owned()) };
+    for change in changes {
+        let (key, value) = change.split_once('=').ok_or_else(|| wrong(format!("--set {change}: write it as key=value")))?;
+        let value: Value = value.trim().parse().unwrap_or_else(|_| Value::from(value.trim()));
+        let mut place: &mut Item = document.as_item_mut();
+        for step in key_path(key.trim()) {
+            place = match step {
+                KeyStep::Name(name) if place.is_table_like() || place.is_none() => &mut place[name],
+                KeyStep::Index(index) if place.as_array_of_tables().is_some_and(|tables| index < tables.len()) => &mut place[index],
+                _ => return Err(wrong(format!("--set {change}: the study has no '{}'", key.trim()))),
+            };
+        }
+        *place = Item::Value(value);
+    }
+    Ok(document.to_string())
+}
+
+enum KeyStep<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+fn key_path(key: &str) -> impl Iterator<Item = KeyStep<'_>> {
+    key.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(|part| match part.parse() {
+        Ok(index) => KeyStep::Index(index),
+        Err(_) => KeyStep::Name(part),
+    })
+}
+
+impl StudyFile {
+    /// The message for a fault of the whole study: file, line where the key stands, key, reason.
+    pub fn trouble(&self, fault: &Fault) -> Trouble {
+        let line = self.line_of(&fault.key).map_or_else(String::new, |line| format!(":{line}"));
+        Trouble::new(Exit::Study, format!("{}{line}: {}: {}", self.shown, fault.key, fault.reason))
+    }
+
+    fn line_of(&self, key: &str) -> Option<usize> {
+        let document = Document::parse(self.text.as_str()).ok()?;
+        let mut place = document.as_item();
+        for step in key_path(key) {
+            place = match step {
+                KeyStep::Name(name) => place.get(name)?,
+                KeyStep::Index(index) => place.get(index)?,
+            };
+        }
+        let start = place.span()?.start;
+        Some(self.text[..start].matches('\n').count() + 1)
+    }
+
+    /// The study in its resolved form, every default written out.
+    pub fn resolved(&self) -> serde_json::Value {
+        serde_json::to_value(&self.study).expect("a study is plain data")
+    }
+
+    /// SHA-256 of the resolved form: two studies with the same hash ask the same question in the same way.
+    pub fn sha256(&self) -> String {
+        hex(&Sha256::digest(self.resolved().to_string()))
+    }
+}
+
+/// SHA-256 of bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The given weights, if the study names any: their bytes.
+pub fn given_weights(file: &StudyFile) -> Result<Option<Vec<u8>>> {
+    let Some(path) = &file.study.schooling.weights else { return Ok(None) };
+    let path = file.folder.join(path);
+    std::fs::read(&path)
+        .or_trouble(Exit::Data, || format!("{}: schooling.weights: cannot read {}", file.shown, path.display()))
+        .map(Some)
+}

@@ -1,0 +1,67 @@
+//! Where the network lives: chosen at run time from what this build has.
+
+use std::str::FromStr;
+
+/// A device a network can live on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The processor (Burn's `flex` backend, pure Rust).
+    Cpu,
+    /// A graphics card through Vulkan; needs the cargo feature `vulkan`.
+    #[cfg(feature = "vulkan")]
+    Vulkan,
+    /// An Apple graphics processor through Metal; needs the cargo feature `metal`.
+    #[cfg(feature = "metal")]
+    Metal,
+}
+
+/// Why a device cannot be had.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DeviceError {
+    /// A known device that this build lacks.
+    #[error("this build has no device '{0}'; install it with `cargo install --features {0}`")]
+    NotBuilt(String),
+    /// A word that names no device.
+    #[error("there is no device '{0}'; choose cpu, vulkan or metal")]
+    Unknown(String),
+}
+
+impl FromStr for Device {
+    type Err = DeviceError;
+
+    fn from_str(name: &str) -> Result<Self, DeviceError> {
+        match name {
+            "cpu" => Ok(Device::Cpu),
+            #[cfg(feature = "vulkan")]
+            "vulkan" => Ok(Device::Vulkan),
+            #[cfg(feature = "metal")]
+            "metal" => Ok(Device::Metal),
+            "vulkan" | "metal" => Err(DeviceError::NotBuilt(name.to_owned())),
+            _ => Err(DeviceError::Unknown(name.to_owned())),
+        }
+    }
+}
+
+impl std::fmt::Display for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Device::Cpu => "cpu",
+            #[cfg(feature = "vulkan")]
+            Device::Vulkan => "vulkan",
+            #[cfg(feature = "metal")]
+            Device::Metal => "metal",
+        })
+    }
+}
+
+impl Device {
+    pub(crate) fn engine(self) -> burn::tensor::Device {
+        match self {
+            Device::Cpu => burn::tensor::Device::flex(),
+            #[cfg(feature = "vulkan")]
+            Device::Vulkan => burn::tensor::Device::vulkan(burn::tensor::DeviceKind::DefaultDevice),
+            #[cfg(feature = "metal")]
+            Device::Metal => burn::tensor::Device::metal(burn::tensor::DeviceKind::DefaultDevice),
+        }
+    }
+}

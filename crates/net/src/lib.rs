@@ -1,0 +1,20 @@
+//! The network: it learns, perceives and is wounded.
+//!
+//! The only room that names the tensor engine (Burn). What goes in and comes out is plain data: images as
+//! bytes, lessons, lesions, responses, and states as safetensors bytes with torchvision's names.
+
+pub use device::{Device, DeviceError};
+pub use learn::{Diverged, EpochOutcome};
+pub use network::Network;
+pub use weights::WeightsError;
+
+mod device;
+mod network;
+mod parameter;
+
+mod learn;
+mod perceive;
+mod weights;
+
+mod batches;
+mod operations;

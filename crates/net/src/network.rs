@@ -1,0 +1,227 @@
+//! The network itself: its parts filled with values, and the way activity takes through them.
+
+use burn::tensor::{Device as Engine, Tensor};
+use neuro::architecture::{Architecture, Kind};
+use neuro::images::Images;
+use neuro::injury::Injury;
+use neuro::lesion::{Anatomy, Layer, Lesion};
+use neuro::seed::{Address, Purpose, Seed};
+
+use crate::device::Device;
+use crate::operations;
+use crate::parameter::{Parameter, tensor};
+
+/// How far running statistics move towards those of a batch, as in PyTorch.
+const STATISTICS_RATE: f64 = 0.1;
+
+/// A network with its lesion. Lost synapses are exactly 0, whatever it learns.
+#[derive(Debug)]
+pub struct Network {
+    pub(crate) architecture: Architecture,
+    pub(crate) engine: Engine,
+    pub(crate) retina: Retina,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) statistics: Vec<Statistics>,
+    pub(crate) lesion: Lesion,
+}
+
+/// How bytes become activity: (byte - mean) / deviation, per channel, from the training images.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Retina {
+    pub(crate) channels: Vec<(f32, f32)>,
+}
+
+/// Running statistics of one normalisation, used whenever the network is read.
+#[derive(Debug)]
+pub(crate) struct Statistics {
+    pub(crate) path: String,
+    pub(crate) mean: Tensor<1>,
+    pub(crate) variance: Tensor<1>,
+}
+
+/// Where in the parameters and statistics a walk through the parts stands.
+#[derive(Default)]
+struct Cursor {
+    parameter: usize,
+    statistics: usize,
+}
+
+/// Activity on its way: maps, then features.
+enum Activity {
+    Maps(Tensor<4>),
+    Features(Tensor<2>),
+}
+
+impl Activity {
+    fn maps(self) -> Tensor<4> {
+        match self {
+            Activity::Maps(maps) => maps,
+            Activity::Features(_) => unreachable!("the architecture puts maps before features"),
+        }
+    }
+
+    fn features(self) -> Tensor<2> {
+        match self {
+            Activity::Features(features) => features,
+            Activity::Maps(maps) => maps.flatten(1, 3),
+        }
+    }
+}
+
+/// How normalisations find their statistics, and what is read on the way.
+pub(crate) enum Mode<'a> {
+    /// From the batch; running statistics follow.
+    Learning(&'a mut Vec<Statistics>),
+    /// From the running statistics; named taps are handed to the reader.
+    Perceiving(&'a [Statistics], &'a mut dyn FnMut(&str, Tensor<2>)),
+}
+
+impl Network {
+    /// A newborn network. Weights are drawn from a normal distribution with variance 2 / (number of inputs) (He et al.
+    /// 2015), 1 / (number of inputs) in the last layer, which no ReLU follows; biases are 0. `train` sets the retina.
+    pub fn newborn(architecture: Architecture, train: &Images, seed: Seed, device: Device) -> Self {
+        let engine = device.engine();
+        let mut parameters = Vec::new();
+        let mut statistics = Vec::new();
+        let last = architecture.parts.len() - 1;
+        for (index, part) in architecture.parts.iter().enumerate() {
+            let mut add = |name: &str, shape: Vec<usize>, values: Vec<f32>| {
+                parameters.push(Parameter::new(format!("{}.{name}", part.path), shape, values, &engine));
+            };
+            let gain = if index == last { 1.0 } else { 2.0 };
+            let draw = |count: usize, inputs: usize| {
+                let mut stream = seed.stream(Purpose::Initialisation, Address { item: index as u64, ..Address::default() });
+                let deviation = (gain / inputs as f64).sqrt();
+                (0..count).map(|_| (stream.normal() * deviation) as f32).collect::<Vec<f32>>()
+            };
+            match part.kind {
+                Kind::Convolution { inputs, outputs } => {
+                    add("weight", vec![outputs, inputs, 3, 3], draw(part.kind.synapses(), inputs * 9));
+                    add("bias", vec![outputs], vec![0.0; outputs]);
+                }
+                Kind::Dense { inputs, outputs } => {
+                    add("weight", vec![outputs, inputs], draw(part.kind.synapses(), inputs));
+                    add("bias", vec![outputs], vec![0.0; outputs]);
+                }
+                Kind::Normalisation { channels } => {
+                    add("weight", vec![channels], vec![1.0; channels]);
+                    add("bias", vec![channels], vec![0.0; channels]);
+                    let (mean, variance) = (tensor(vec![0.0; channels], &engine), tensor(vec![1.0; channels], &engine));
+                    statistics.push(Statistics { path: part.path.clone(), mean, variance });
+                }
+                Kind::Relu | Kind::MaxPool | Kind::Flatten | Kind::Tap => {}
+            }
+        }
+        let channels = train.channel_statistics().into_iter().map(|(mean, deviation)| (mean as f32, deviation as f32));
+        let retina = Retina { channels: channels.collect() };
+        let lesion = Lesion::none(&architecture);
+        Self { architecture, engine, retina, parameters, statistics, lesion }
+    }
+
+    /// Its list of parts.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// The synapses lost so far.
+    pub fn lesion(&self) -> &Lesion {
+        &self.lesion
+    }
+
+    /// One step of an injury: decides on the network's own anatomy, then takes the synapses for good. Momentum comes to rest.
+    pub fn suffer(&mut self, injury: &Injury, seed: Seed) {
+        let weights: Vec<Vec<f32>> = self.synaptic_indices().iter().map(|&index| self.parameters[index].values()).collect();
+        let layers = self.architecture.synaptic().zip(&weights).map(|(part, weights)| Layer { name: &part.name, weights });
+        let anatomy = Anatomy { layers: layers.collect() };
+        injury.strike(&anatomy, &mut self.lesion, seed);
+        self.apply_lesion();
+        self.rest();
+    }
+
+    /// Momentum comes to rest, as it must before a new lesson.
+    pub fn rest(&mut self) {
+        self.parameters.iter_mut().for_each(Parameter::rest);
+    }
+
+    pub(crate) fn apply_lesion(&mut self) {
+        for (layer, index) in self.synaptic_indices().into_iter().enumerate() {
+            self.parameters[index].wound(&self.lesion.layers()[layer]);
+        }
+    }
+
+    /// Which parameters are synapses: the weights of convolutions and dense layers, in the anatomy's order.
+    pub(crate) fn synaptic_indices(&self) -> Vec<usize> {
+        let is_synaptic = |parameter: &Parameter| parameter.shape.len() >= 2;
+        (0..self.parameters.len()).filter(|&index| is_synaptic(&self.parameters[index])).collect()
+    }
+
+    /// The way of activity from images `[n, channels, height, width]` to outputs `[n, classes]`; `values` holds one
+    /// tensor for each parameter.
+    pub(crate) fn pass(architecture: &Architecture, values: &[Tensor<1>], images: Tensor<4>, mut mode: Mode<'_>) -> Tensor<2> {
+        let mut cursor = Cursor::default();
+        let mut activity = Activity::Maps(images);
+        for part in &architecture.parts {
+            let at = cursor.parameter;
+            cursor.parameter += if part.kind.parameters() > 0 { 2 } else { 0 };
+            activity = match part.kind {
+                Kind::Convolution { inputs, outputs } => {
+                    let weight = values[at].clone().reshape([outputs, inputs, 3, 3]);
+                    Activity::Maps(operations::convolve(activity.maps(), weight, values[at + 1].clone()))
+                }
+                Kind::Normalisation { .. } => {
+                    cursor.statistics += 1;
+                    let (gain, shift) = (values[at].clone(), values[at + 1].clone());
+                    Activity::Maps(normalise(activity.maps(), gain, shift, cursor.statistics - 1, &mut mode))
+                }
+                Kind::Relu => match activity {
+                    Activity::Maps(maps) => Activity::Maps(operations::rectify(maps)),
+                    Activity::Features(features) => Activity::Features(operations::rectify(features)),
+                },
+                Kind::MaxPool => Activity::Maps(operations::pool(activity.maps())),
+                Kind::Flatten => Activity::Features(activity.features()),
+                Kind::Dense { inputs, outputs } => {
+                    let weight = values[at].clone().reshape([outputs, inputs]);
+                    Activity::Features(operations::combine(activity.features(), weight, values[at + 1].clone()))
+                }
+                Kind::Tap => tapped(activity, &part.name, &mut mode),
+            };
+        }
+        activity.features()
+    }
+}
+
+fn normalise(maps: Tensor<4>, gain: Tensor<1>, shift: Tensor<1>, index: usize, mode: &mut Mode<'_>) -> Tensor<4> {
+    match mode {
+        Mode::Learning(statistics) => {
+            let [images, _, height, width] = maps.dims();
+            let (output, mean, variance) = operations::normalise_by_batch(maps, gain, shift);
+            statistics[index].follow(mean.inner(), variance.inner(), images * height * width);
+            output
+        }
+        Mode::Perceiving(statistics, _) => {
+            let Statistics { mean, variance, .. } = &statistics[index];
+            operations::normalise_by(maps, gain, shift, mean.clone(), variance.clone())
+        }
+    }
+}
+
+fn tapped(activity: Activity, name: &str, mode: &mut Mode<'_>) -> Activity {
+    if let Mode::Perceiving(_, reader) = mode {
+        let features = match &activity {
+            Activity::Maps(maps) => maps.clone().flatten(1, 3),
+            Activity::Features(features) => features.clone(),
+        };
+        reader(name, features);
+    }
+    activity
+}
+
+impl Statistics {
+    /// Moves towards a batch's statistics. The variance kept is the unbiased one, n/(n-1) times the batch's, as in
+    /// PyTorch; Burn's own normalisation keeps the biased one.
+    fn follow(&mut self, mean: Tensor<1>, biased_variance: Tensor<1>, n: usize) {
+        let unbiased = n as f64 / n.saturating_sub(1).max(1) as f64;
+        self.mean = self.mean.clone() * (1.0 - STATISTICS_RATE) + mean * STATISTICS_RATE;
+        self.variance = self.variance.clone() * (1.0 - STATISTICS_RATE) + biased_variance * (unbiased * STATISTICS_RATE);
+    }
+}

@@ -1,0 +1,130 @@
+//! Images in memory, as bytes.
+
+use serde::{Deserialize, Serialize};
+
+/// Size of an image or of a layer's activity: channels x height x width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// Colours, or feature maps.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Shape {
+    /// Number of values.
+    pub fn len(self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} x {} x {}", self.channels, self.height, self.width)
+    }
+}
+
+/// Labelled images of one size, 8 bits per value: `pixels` holds image after image, each as planes
+/// (channel, row, column), `labels` the class of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Images {
+    shape: Shape,
+    pixels: Vec<u8>,
+    labels: Vec<u16>,
+}
+
+impl Images {
+    /// Panics unless there are exactly `labels.len()` images of `shape` in `pixels`.
+    pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<u16>) -> Self {
+        assert_eq!(pixels.len(), shape.len() * labels.len(), "pixels must fill {} images of {shape}", labels.len());
+        Self { shape, pixels, labels }
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Size of each image.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Class of each image.
+    pub fn labels(&self) -> &[u16] {
+        &self.labels
+    }
+
+    /// The planes of one image.
+    pub fn image(&self, index: usize) -> &[u8] {
+        let size = self.shape.len();
+        &self.pixels[index * size..(index + 1) * size]
+    }
+
+    /// The images at `indices`, in that order.
+    pub fn select(&self, indices: &[usize]) -> Images {
+        let pixels = indices.iter().flat_map(|&i| self.image(i)).copied().collect();
+        Images::new(self.shape, pixels, indices.iter().map(|&i| self.labels[i]).collect())
+    }
+
+    /// Mean and standard deviation of each channel over all images, in pixel values 0 to 255.
+    /// A channel without any variation gets deviation 1. Exact sums of integers, so independent of order.
+    pub fn channel_statistics(&self) -> Vec<(f64, f64)> {
+        let plane = self.shape.height * self.shape.width;
+        let count = (self.len() * plane).max(1) as f64;
+        (0..self.shape.channels)
+            .map(|channel| {
+                let (mut sum, mut squares) = (0u64, 0u64);
+                for index in 0..self.len() {
+                    for &value in &self.image(index)[channel * plane..(channel + 1) * plane] {
+                        sum += u64::from(value);
+                        squares += u64::from(value) * u64::from(value);
+                    }
+                }
+                let mean = sum as f64 / count;
+                let variance = (squares as f64 / count - mean * mean).max(0.0);
+                (mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
+            })
+            .collect()
+    }
+}
+
+/// Everything a study shows its networks. The three sets are disjoint.
+#[derive(Clone, Debug)]
+pub struct Stimuli {
+    /// What networks learn from.
+    pub train: Images,
+    /// What a therapy may look at to decide; never trained on, never scored. May be empty.
+    pub assessment: Images,
+    /// What results are scored on.
+    pub test: Images,
+    /// Names of the classes, by label.
+    pub classes: Vec<String>,
+    /// Where the images came from.
+    pub provenance: Provenance,
+}
+
+/// Where images came from, for the record and the methods paragraph.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Name of the set, such as "CIFAR-10".
+    pub name: String,
+    /// How it was obtained and checked, one sentence.
+    pub source: String,
+    /// What a reader must know about this copy of the data (text of a `NOTE.txt` beside the files), if anything.
+    pub note: Option<String>,
+    /// SHA-256 over shape, labels and pixels of the three sets, in hexadecimal.
+    pub sha256: String,
+}

@@ -1,0 +1,263 @@
+//! Injuries: which synapses a step takes.
+//!
+//! To add one: a variant with its doc sentence, an arm in [`Injury::strike`], [`Injury::sentence`] and
+//! [`Injury::check`], a line in [`Injury::examples`]. The laws at the foot then test it unasked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::architecture::Architecture;
+use crate::lesion::{Anatomy, Lesion};
+use crate::quantity::Fraction;
+use crate::seed::{Address, Purpose, Seed};
+
+/// Which synapses a step takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Injury {
+    /// Nothing is ever lost: the sham operation.
+    None,
+    /// Synapses are lost one by one, anywhere: weights of convolutions and dense layers set to zero for good
+    /// (Moore et al. 2022, §2.2).
+    Ablation {
+        /// How much a step takes.
+        fraction: Fraction,
+        /// Share of what.
+        of: Share,
+        /// Whether each layer loses its share, or the network as a whole.
+        scope: Scope,
+        /// Names of the layers that are struck; all if not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        layers: Option<Vec<String>>,
+    },
+}
+
+/// What a fraction is a fraction of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Share {
+    /// Of the synapses still there: steps get smaller.
+    Remaining,
+    /// Of the synapses of the healthy network: steps of one size, until none is left.
+    Original,
+}
+
+/// Where a share is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// In each layer by itself.
+    PerLayer,
+    /// Over all struck layers together, so that a layer's own share varies by chance.
+    WholeNetwork,
+}
+
+impl Injury {
+    /// Deepens `lesion` by one step. Counts are exact: a share is rounded to the nearest synapse, halves up.
+    ///
+    /// The injury is a fixed random order of the synapses, drawn from `seed` alone; a step takes the next ones in
+    /// that order. So each dose contains the smaller ones, two arms of one seed lose the same synapses, and the map
+    /// can be drawn again at any time. Costs time and memory in proportion to the synapses struck.
+    pub fn strike(&self, anatomy: &Anatomy<'_>, lesion: &mut Lesion, seed: Seed) {
+        match self {
+            Injury::None => {}
+            Injury::Ablation { fraction, of, scope, layers } => {
+                let struck = |name: &str| layers.as_ref().is_none_or(|names| names.iter().any(|n| n == name));
+                let struck: Vec<usize> = (0..anatomy.layers.len()).filter(|&l| struck(anatomy.layers[l].name)).collect();
+                let dose = Dose { fraction: *fraction, of: *of };
+                match scope {
+                    Scope::PerLayer => struck.iter().for_each(|&layer| ablate(&[layer], dose, layer as u64, lesion, seed)),
+                    Scope::WholeNetwork => ablate(&struck, dose, u64::MAX, lesion, seed),
+                }
+            }
+        }
+    }
+
+    /// The injury as a clause of a methods paragraph: "In each step, ...".
+    pub fn sentence(&self) -> String {
+        match self {
+            Injury::None => "no synapse is lost".to_owned(),
+            Injury::Ablation { fraction, of, scope, layers } => {
+                let of = match of {
+                    Share::Remaining => "remaining",
+                    Share::Original => "original",
+                };
+                let place = match layers {
+                    None => "all convolutional and dense layers".to_owned(),
+                    Some(names) => format!("the layers {}", names.join(", ")),
+                };
+                let scope = match scope {
+                    Scope::PerLayer => "in each layer",
+                    Scope::WholeNetwork => "counted over these layers together",
+                };
+                format!(
+                    "{:.4} % of the {of} synapses of {place} ({scope}, chosen at random, rounded to the nearest synapse) are set to zero for good",
+                    fraction.get() * 100.0
+                )
+                .replacen(".0000 %", " %", 1)
+            }
+        }
+    }
+
+    /// What is wrong with this injury for this network, if anything: the key and the reason.
+    pub fn check(&self, architecture: &Architecture) -> Result<(), String> {
+        let Injury::Ablation { layers: Some(names), .. } = self else { return Ok(()) };
+        if names.is_empty() {
+            return Err("`layers` names no layer; leave it out to strike all".to_owned());
+        }
+        match names.iter().find(|name| architecture.synaptic().all(|part| part.name != **name)) {
+            None => Ok(()),
+            Some(unknown) => {
+                let known: Vec<&str> = architecture.synaptic().map(|part| part.name.as_str()).collect();
+                Err(format!("the network has no synaptic layer '{unknown}'; it has {}", known.join(", ")))
+            }
+        }
+    }
+
+    /// One of each kind, with a sentence for people.
+    pub fn examples() -> Vec<(Injury, &'static str)> {
+        let fraction = Fraction::try_from(0.2).expect("a fraction");
+        let ablation = |of, scope| Injury::Ablation { fraction, of, scope, layers: None };
+        vec![
+            (Injury::None, "nothing is lost (the sham operation)"),
+            (
+                ablation(Share::Remaining, Scope::PerLayer),
+                "each step sets a random fraction of the remaining synapses of each layer to zero, for good",
+            ),
+            (ablation(Share::Original, Scope::PerLayer), "as above, a fraction of the original number: steps of one size"),
+            (
+                ablation(Share::Remaining, Scope::WholeNetwork),
+                "as above, counted over the whole network: a layer's own share varies by chance",
+            ),
+        ]
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Dose {
+    fraction: Fraction,
+    of: Share,
+}
+
+/// Takes the next synapses of the random order over `layers` together until the dose is reached.
+fn ablate(layers: &[usize], dose: Dose, order_of: u64, lesion: &mut Lesion, seed: Seed) {
+    let sizes: Vec<usize> = layers.iter().map(|&l| lesion.layers()[l].synapses()).collect();
+    let total: usize = sizes.iter().sum();
+    let lost: usize = layers.iter().map(|&l| lesion.layers()[l].lost()).sum();
+    let remaining = (total - lost) as u64;
+    let mut left = match dose.of {
+        Share::Remaining => dose.fraction.of(remaining),
+        Share::Original => dose.fraction.of(total as u64).min(remaining),
+    };
+    let count = u32::try_from(total).expect("fewer than 2^32 synapses in one order");
+    let order = seed.stream(Purpose::Injury, Address { item: order_of, ..Address::default() }).order(count);
+    for synapse in order {
+        if left == 0 {
+            return;
+        }
+        let (layer, synapse) = locate(&sizes, synapse as usize);
+        let layer = layers[layer];
+        if !lesion.layers()[layer].is_lost(synapse) {
+            lesion.take(layer, synapse);
+            left -= 1;
+        }
+    }
+    assert_eq!(left, 0, "a dose never exceeds what remains");
+}
+
+/// Which layer the `index`-th synapse of the concatenated layers lies in, and where.
+fn locate(sizes: &[usize], mut index: usize) -> (usize, usize) {
+    for (layer, &size) in sizes.iter().enumerate() {
+        if index < size {
+            return (layer, index);
+        }
+        index -= size;
+    }
+    unreachable!("the order has as many synapses as the layers")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NAMES: [&str; 4] = ["conv1_1", "conv2_1", "fc1", "fc2"];
+
+    fn anatomy(weights: &[Vec<f32>]) -> Anatomy<'_> {
+        let layers = weights.iter().zip(NAMES).map(|(weights, name)| crate::lesion::Layer { name, weights });
+        Anatomy { layers: layers.collect() }
+    }
+
+    fn strikes(injury: &Injury, sizes: &[usize], seed: u64, steps: usize) -> Vec<Lesion> {
+        let weights: Vec<Vec<f32>> = sizes.iter().map(|&n| vec![1.0; n]).collect();
+        let mut lesion = Lesion::of_sizes(sizes.iter().copied());
+        (0..steps)
+            .map(|_| {
+                injury.strike(&anatomy(&weights), &mut lesion, Seed(seed));
+                lesion.clone()
+            })
+            .collect()
+    }
+
+    proptest! {
+        /// The laws of every injury: it only grows, the same seed loses the same synapses, and one more step adds to it.
+        #[test]
+        fn every_injury_only_grows_and_repeats(sizes in proptest::collection::vec(1usize..300, 1..4), seed in 0u64..1000) {
+            for (injury, _) in Injury::examples() {
+                let course = strikes(&injury, &sizes, seed, 6);
+                for pair in course.windows(2) {
+                    prop_assert!(pair[1].contains(&pair[0]));
+                }
+                prop_assert_eq!(&course, &strikes(&injury, &sizes, seed, 6));
+            }
+        }
+
+        #[test]
+        fn ablation_takes_exact_counts(sizes in proptest::collection::vec(1usize..300, 1..4), f in 0.0f64..=1.0) {
+            let fraction = Fraction::try_from(f).unwrap();
+            let injury = |of, scope| Injury::Ablation { fraction, of, scope, layers: None };
+            let nearest = |share: f64| share.round() as usize;
+
+            let course = strikes(&injury(Share::Remaining, Scope::PerLayer), &sizes, 1, 2);
+            for (layer, &n) in sizes.iter().enumerate() {
+                let first = nearest(f * n as f64);
+                prop_assert_eq!(course[0].layers()[layer].lost(), first);
+                prop_assert_eq!(course[1].layers()[layer].lost(), first + nearest(f * (n - first) as f64));
+            }
+            let total: usize = sizes.iter().sum();
+            let course = strikes(&injury(Share::Original, Scope::WholeNetwork), &sizes, 1, 3);
+            let step = nearest(f * total as f64);
+            for (k, lesion) in course.iter().enumerate() {
+                prop_assert_eq!(lesion.lost() as usize, (step * (k + 1)).min(total));
+            }
+        }
+    }
+
+    #[test]
+    fn another_seed_is_another_injury() {
+        for (injury, _) in Injury::examples().into_iter().filter(|(injury, _)| *injury != Injury::None) {
+            assert_ne!(strikes(&injury, &[500, 500], 1, 1), strikes(&injury, &[500, 500], 2, 1), "{injury:?}");
+        }
+    }
+
+    #[test]
+    fn named_layers_alone_are_struck() {
+        let injury = Injury::Ablation {
+            fraction: Fraction::try_from(0.5).unwrap(),
+            of: Share::Remaining,
+            scope: Scope::PerLayer,
+            layers: Some(vec!["conv2_1".to_owned()]),
+        };
+        let course = strikes(&injury, &[10, 10, 10], 1, 1);
+        assert_eq!(course[0].layers().iter().map(crate::lesion::LayerLesion::lost).collect::<Vec<_>>(), [0, 5, 0]);
+    }
+
+    /// The paper's doses (field: 1-(1-0.2)^n): 20, 36, 48.8 ... 89.3 (n = 10), 91.4 (n = 11), 96.5 % (n = 15).
+    #[test]
+    fn fifteen_steps_of_a_fifth_are_the_papers_doses() {
+        let injury = Injury::examples()[1].0.clone();
+        let course = strikes(&injury, &[1_000_000], 3, 15);
+        let percent = |n: usize| (course[n - 1].fraction_lost() * 1000.0).round() / 10.0;
+        assert_eq!([1, 2, 3, 10, 11, 15].map(percent), [20.0, 36.0, 48.8, 89.3, 91.4, 96.5]);
+    }
+}

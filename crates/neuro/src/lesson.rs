@@ -1,0 +1,178 @@
+//! A lesson: one stretch of learning, fully stated.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::quantity::{Fraction, NonNegative, Positive};
+
+/// How a network learns for a number of epochs by stochastic gradient descent on the training images.
+/// Momentum starts at rest: every lesson is a fresh optimiser.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lesson {
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Images per update.
+    pub batch: NonZeroU32,
+    /// Learning rate; the highest one where a schedule changes it.
+    pub rate: Positive,
+    /// Share of the last update's direction that is kept (Polyak 1964), as PyTorch defines it: v = m v + g.
+    pub momentum: Fraction,
+    /// Nesterov's form of momentum, as PyTorch defines it: step along g + m v.
+    pub nesterov: bool,
+    /// Weight decay: added to each gradient as decay x value, biases and normalisation included, as in PyTorch's SGD.
+    pub decay: NonNegative,
+    /// How the rate changes over the lesson.
+    pub schedule: Schedule,
+    /// Share of the target spread evenly over all classes (Szegedy 2016).
+    pub label_smoothing: Fraction,
+    /// What is done to an image before it is learned from.
+    pub augmentation: Augmentation,
+}
+
+impl Lesson {
+    /// The lesson as a clause of a methods paragraph: "3 epochs (SGD, batch 40, ...)".
+    pub fn sentence(&self) -> String {
+        let plural = if self.epochs == 1 { "" } else { "s" };
+        let nesterov = if self.nesterov { "Nesterov " } else { "" };
+        let schedule = match self.schedule {
+            Schedule::Constant => "constant".to_owned(),
+            Schedule::Cosine => "falling by a half cosine to 0".to_owned(),
+            Schedule::OneCycle { warmup } => {
+                format!("rising over the first {} % of the lesson, then falling by a half cosine to 0", warmup.get() * 100.0)
+            }
+        };
+        let smoothing = match self.label_smoothing.get() {
+            0.0 => String::new(),
+            share => format!(", label smoothing {share}"),
+        };
+        let augmentation = match self.augmentation {
+            Augmentation::CropFlip => "random crops from images padded by 4 pixels and mirror images",
+            Augmentation::Crop => "random crops from images padded by 4 pixels",
+            Augmentation::None => "no augmentation",
+        };
+        format!(
+            "{} epoch{plural} (stochastic gradient descent, batch {}, learning rate {} {schedule}, {nesterov}momentum {}, weight decay {}{smoothing}, {augmentation})",
+            self.epochs,
+            self.batch,
+            self.rate.get(),
+            self.momentum.get(),
+            self.decay.get(),
+        )
+    }
+}
+
+/// How the healthy network learns: the lesson of stage 0, which later lessons take their settings from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schooling {
+    /// Weights to start from instead of random ones (safetensors with torchvision's names; relative to the study file).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
+    /// Passes over the training images; 0 only with given weights.
+    pub epochs: u32,
+    /// Images per update.
+    pub batch: NonZeroU32,
+    /// Learning rate.
+    pub rate: Positive,
+    /// Momentum.
+    pub momentum: Fraction,
+    /// Whether momentum is Nesterov's.
+    #[serde(default)]
+    pub nesterov: bool,
+    /// Weight decay.
+    pub decay: NonNegative,
+    /// How the rate changes over the lesson.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Label smoothing.
+    #[serde(default = "no_smoothing")]
+    pub label_smoothing: Fraction,
+    /// What is done to an image before it is learned from.
+    #[serde(default)]
+    pub augmentation: Augmentation,
+}
+
+fn no_smoothing() -> Fraction {
+    Fraction::ZERO
+}
+
+impl Schooling {
+    /// The lesson of stage 0.
+    pub fn lesson(&self) -> Lesson {
+        Lesson {
+            epochs: self.epochs,
+            batch: self.batch,
+            rate: self.rate,
+            momentum: self.momentum,
+            nesterov: self.nesterov,
+            decay: self.decay,
+            schedule: self.schedule,
+            label_smoothing: self.label_smoothing,
+            augmentation: self.augmentation,
+        }
+    }
+}
+
+/// How the learning rate changes over a lesson.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Schedule {
+    /// Not at all.
+    #[default]
+    Constant,
+    /// Half a cosine from the rate down to 0 (Loshchilov & Hutter 2017).
+    Cosine,
+    /// A straight rise from a 25th of the rate to the rate over the first `warmup` of the lesson, then half a cosine
+    /// down to 0 (after Smith & Topin 2018).
+    OneCycle {
+        /// Share of the lesson spent rising.
+        warmup: Fraction,
+    },
+}
+
+impl Schedule {
+    /// The factor on the rate when `done` (0 to 1) of the lesson lies behind.
+    pub fn factor(self, done: f64) -> f64 {
+        let fall = |done: f64| (1.0 + (std::f64::consts::PI * done).cos()) / 2.0;
+        match self {
+            Schedule::Constant => 1.0,
+            Schedule::Cosine => fall(done),
+            Schedule::OneCycle { warmup } if done < warmup.get() => 0.04 + 0.96 * done / warmup.get(),
+            Schedule::OneCycle { warmup } if warmup.get() < 1.0 => fall((done - warmup.get()) / (1.0 - warmup.get())),
+            Schedule::OneCycle { .. } => 1.0,
+        }
+    }
+}
+
+/// What is done to an image before it is learned from. Assessment and test images are never altered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Augmentation {
+    /// Padded by 4 black pixels, cropped back to size at a random place, and mirrored left to right half of the time.
+    #[default]
+    CropFlip,
+    /// Padded and cropped, not mirrored.
+    Crop,
+    /// Nothing.
+    None,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_start_rise_and_fall_as_stated() {
+        let cycle = Schedule::OneCycle { warmup: Fraction::try_from(0.25).unwrap() };
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+        near(cycle.factor(0.0), 0.04);
+        near(cycle.factor(0.125), 0.52);
+        near(cycle.factor(0.25), 1.0);
+        near(cycle.factor(0.625), 0.5);
+        near(cycle.factor(1.0), 0.0);
+        near(Schedule::Cosine.factor(0.5), 0.5);
+        near(Schedule::Constant.factor(0.9), 1.0);
+    }
+}

@@ -1,0 +1,103 @@
+//! Plasticities: the lesson that follows an injury.
+//!
+//! To add one: a variant with its doc sentence, an arm in [`Plasticity::lesson`] and
+//! [`Plasticity::sentence`], a line in [`Plasticity::examples`].
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
+use crate::lesson::{Augmentation, Lesson, Schedule};
+use crate::quantity::{Fraction, NonNegative, Positive};
+
+/// What the network does about its injury.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Plasticity {
+    /// Nothing: it is left as the injury made it.
+    None,
+    /// It learns the training images again, lost synapses held at zero (Moore et al. 2022, §2.2). What is not stated
+    /// here is as in the schooling; momentum starts at rest.
+    Retrain {
+        /// Passes over the training images after each injury.
+        epochs: NonZeroU32,
+        /// Images per update.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batch: Option<NonZeroU32>,
+        /// Learning rate.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rate: Option<Positive>,
+        /// Momentum.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        momentum: Option<Fraction>,
+        /// Weight decay.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decay: Option<NonNegative>,
+        /// How the rate changes over the lesson.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        schedule: Option<Schedule>,
+        /// What is done to an image before it is learned from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        augmentation: Option<Augmentation>,
+    },
+}
+
+impl Plasticity {
+    /// The lesson that follows each injury, if any; `schooling` supplies what is not stated.
+    pub fn lesson(&self, schooling: &Lesson) -> Option<Lesson> {
+        match self {
+            Plasticity::None => None,
+            Plasticity::Retrain { epochs, batch, rate, momentum, decay, schedule, augmentation } => Some(Lesson {
+                epochs: epochs.get(),
+                batch: batch.unwrap_or(schooling.batch),
+                rate: rate.unwrap_or(schooling.rate),
+                momentum: momentum.unwrap_or(schooling.momentum),
+                decay: decay.unwrap_or(schooling.decay),
+                schedule: schedule.unwrap_or(schooling.schedule),
+                augmentation: augmentation.unwrap_or(schooling.augmentation),
+                ..schooling.clone()
+            }),
+        }
+    }
+
+    /// The plasticity as a clause of a methods paragraph.
+    pub fn sentence(&self, schooling: &Lesson) -> String {
+        match self.lesson(schooling) {
+            None => "the network is not retrained".to_owned(),
+            Some(lesson) => format!(
+                "the network is retrained on the training images for {}, lost synapses held at zero, momentum starting at rest",
+                lesson.sentence()
+            ),
+        }
+    }
+
+    /// One of each kind, with a sentence for people.
+    pub fn examples() -> Vec<(Plasticity, &'static str)> {
+        let epochs = NonZeroU32::new(3).expect("3 is not 0");
+        let retrain =
+            Plasticity::Retrain { epochs, batch: None, rate: None, momentum: None, decay: None, schedule: None, augmentation: None };
+        vec![
+            (Plasticity::None, "the network is left as the injury made it"),
+            (retrain, "the network learns the training images again for some epochs, lost synapses held at zero"),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lesson::Schooling;
+
+    fn schooling() -> Lesson {
+        let text = r#"{"epochs":10,"batch":40,"rate":0.001,"momentum":0.9,"decay":0.0005,"schedule":"cosine"}"#;
+        serde_json::from_str::<Schooling>(text).unwrap().lesson()
+    }
+
+    #[test]
+    fn what_a_lesson_does_not_state_it_takes_from_the_schooling() {
+        let retrain: Plasticity = serde_json::from_str(r#"{"retrain":{"epochs":3,"rate":0.01}}"#).unwrap();
+        let expected = Lesson { epochs: 3, rate: Positive::try_from(0.01).unwrap(), ..schooling() };
+        assert_eq!(retrain.lesson(&schooling()), Some(expected));
+        assert_eq!(Plasticity::None.lesson(&schooling()), None);
+    }
+}

@@ -1,0 +1,100 @@
+//! The figures. Each is drawn once; the same drawing is the SVG, the PNG and what stands in the page.
+
+mod colour;
+mod svg;
+mod text;
+
+mod heat;
+mod legend;
+mod plot;
+
+mod against_loss;
+mod classes;
+mod learning;
+mod rdm;
+
+pub(crate) mod raster;
+
+use crate::view::View;
+use svg::Canvas;
+
+/// A figure with what must be said under it.
+pub(crate) struct Figure {
+    /// Its file's name without folder and extension.
+    pub(crate) name: String,
+    pub(crate) title: String,
+    /// What the lines are, of which data, with n.
+    pub(crate) caption: String,
+    pub(crate) canvas: Canvas,
+}
+
+impl Figure {
+    /// Its place below the report's folder.
+    pub(crate) fn file(&self, extension: &str) -> String {
+        format!("figures/{}.{extension}", self.name)
+    }
+}
+
+/// Every figure that the evidence has something for, in the order of the page.
+pub(crate) fn all(view: &View<'_>) -> anyhow::Result<Vec<Figure>> {
+    let accuracy = view.accuracy.iter().filter_map(|question| against_loss::accuracy(view, question));
+    let similarities = view.similarities.iter().enumerate();
+    let similarities = similarities.filter_map(|(i, question)| against_loss::similarity(view, question, i == 0));
+    let rest = [classes::figure(view)?, learning::figure(view)].into_iter().flatten();
+    Ok(accuracy.chain(similarities).chain(rdm::figures(view)?).chain(rest).collect())
+}
+
+/// "similarity" for the principal layer, "similarity-block3" for another; safe as the name of a file.
+fn layered(name: &str, layer: &str, principal: bool) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
+    if principal { name.to_owned() } else { format!("{name}-{}", layer.chars().map(safe).collect::<String>()) }
+}
+
+/// The sentence that names the data, wherever numbers of it are shown.
+fn data(view: &View<'_>) -> String {
+    let stimuli = &view.evidence.cause.stimuli;
+    let note = if stimuli.note.is_some() { " (see the note on these data)" } else { "" };
+    format!("Data: {}{note}.", stimuli.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    fn names(view: &View<'_>) -> Vec<String> {
+        all(view).unwrap().into_iter().map(|figure| figure.name).collect()
+    }
+
+    #[test]
+    fn there_is_a_figure_for_all_that_was_read_and_none_for_the_rest() {
+        let mut evidence = example::evidence(2, 3);
+        let everything = ["accuracy", "similarity", "similarity-block3", "rdm", "class-accuracy", "learning"];
+        assert_eq!(names(&View::new(&evidence)), everything);
+
+        example::forget(&mut evidence, "rdm_similarity_tau_b");
+        example::forget(&mut evidence, "class_accuracy");
+        evidence.schooling.clear();
+        evidence.trials.iter_mut().for_each(|trial| trial.pictures.clear());
+        assert_eq!(names(&View::new(&evidence)), ["accuracy"]);
+
+        evidence.trials.clear();
+        assert!(names(&View::new(&evidence)).is_empty());
+    }
+
+    #[test]
+    fn every_caption_states_n_and_names_data_that_need_a_note() {
+        let mut evidence = example::evidence(2, 3);
+        evidence.cause.stimuli.note = Some("A subset.".to_owned());
+        for figure in all(&View::new(&evidence)).unwrap() {
+            assert!(figure.caption.contains("n = ") || figure.caption.contains("one network"), "{}", figure.caption);
+            assert!(figure.caption.contains("see the note on these data"), "{}", figure.caption);
+        }
+    }
+
+    #[test]
+    fn layers_make_safe_file_names() {
+        assert_eq!(layered("rdm", "a/b c", false), "rdm-a-b-c");
+        assert_eq!(layered("rdm", "penultimate", true), "rdm");
+    }
+}

@@ -1,0 +1,88 @@
+//! Values as colours: pictures, their scale, and the names beside them.
+
+use anyhow::Result;
+
+use super::svg::{Anchor, Canvas, Text};
+use super::{colour, raster, text};
+
+/// Pictures are stored at least this fine, so that programs that blur small pictures keep their edges.
+const FINE: usize = 360;
+/// Place in the palette of what is not defined; all others are shares of the scale.
+const UNDEFINED: u8 = 255;
+
+/// A picture of rows x columns values, 0 to 1; what lies beyond is clipped, NaN is grey.
+pub(super) fn png(rows: usize, columns: usize, value: impl Fn(usize, usize) -> f64) -> Result<Vec<u8>> {
+    let times = |count: usize| FINE.div_ceil(count.max(1));
+    let (tall, wide) = (times(rows), times(columns));
+    let shades: Vec<Vec<u8>> = (0..rows).map(|row| (0..columns).map(|column| shade(value(row, column))).collect()).collect();
+    let pixels: Vec<u8> = shades
+        .iter()
+        .flat_map(|row| std::iter::repeat_n(row, tall))
+        .flat_map(|row| row.iter().flat_map(|&shade| std::iter::repeat_n(shade, wide)))
+        .collect();
+    raster::indexed(columns * wide, rows * tall, &palette(), &pixels)
+}
+
+fn shade(value: f64) -> u8 {
+    if value.is_nan() { UNDEFINED } else { (value.clamp(0.0, 1.0) * 254.0).round() as u8 }
+}
+
+fn palette() -> Vec<u8> {
+    (0..=254).map(|shade| colour::viridis(f64::from(shade) / 254.0)).chain([colour::UNDEFINED]).flatten().collect()
+}
+
+/// The colour scale: an upright bar with marks at its right and its title beyond them.
+pub(super) fn bar(canvas: &mut Canvas, at: (f64, f64), height: f64, marks: &[(f64, &str)], title: &str) -> Result<()> {
+    const WIDTH: f64 = 12.0;
+    const SIZE: f64 = 12.5;
+    canvas.picture(at, (WIDTH, height), &png(255, 1, |row, _| 1.0 - row as f64 / 254.0)?);
+    let mut widest = 0.0_f64;
+    for (value, label) in marks {
+        let y = at.1 + (1.0 - value) * height;
+        canvas.line((at.0 + WIDTH, y), (at.0 + WIDTH + 4.0, y), r#"stroke="currentColor""#);
+        canvas.text(Text::new((at.0 + WIDTH + 7.0, y + 0.36 * SIZE), SIZE, Anchor::Start), label);
+        widest = widest.max(text::width(label, SIZE));
+    }
+    canvas.text(Text::new((at.0 + WIDTH + 10.0 + widest + SIZE, at.1 + height / 2.0), SIZE, Anchor::Middle).upright(), title);
+    Ok(())
+}
+
+/// Which names of a row of equal cells to show so that they do not run into each other.
+pub(super) fn every(cell: f64, size: f64) -> usize {
+    ((size / cell).ceil() as usize).max(1)
+}
+
+/// Share of the whole at which each class begins, and the end of the last: for classes of these sizes.
+pub(super) fn borders(sizes: &[usize]) -> Vec<f64> {
+    let total = sizes.iter().sum::<usize>().max(1) as f64;
+    let starts = sizes.iter().scan(0, |sum, size| {
+        *sum += size;
+        Some(*sum as f64 / total)
+    });
+    std::iter::once(0.0).chain(starts).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_beyond_the_scale_are_clipped_and_nan_is_grey() {
+        assert_eq!([-1.0, 0.0, 0.5, 1.0, 1.7, f64::NAN].map(shade), [0, 0, 127, 254, 254, 255]);
+        let palette = palette();
+        assert_eq!(palette.len(), 256 * 3);
+        assert_eq!(palette[..3], [0x44, 0x01, 0x54], "viridis begins dark");
+        assert_eq!(palette[765..], colour::UNDEFINED);
+    }
+
+    #[test]
+    fn classes_begin_where_their_images_do() {
+        assert_eq!(borders(&[2, 1, 1]), [0.0, 0.5, 0.75, 1.0]);
+        assert_eq!(borders(&[]), [0.0]);
+    }
+
+    #[test]
+    fn names_are_thinned_when_cells_are_low() {
+        assert_eq!([every(16.0, 12.0), every(12.0, 12.0), every(3.0, 12.0), every(2.5, 12.0)], [1, 1, 4, 5]);
+    }
+}

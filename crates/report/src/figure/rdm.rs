@@ -1,0 +1,300 @@
+//! Figure 3 of the paper: dissimilarity matrices as pictures.
+
+use anyhow::Result;
+use neuro::record::{Phase, RdmPicture, TrialRecords};
+
+use super::svg::{Anchor, Canvas, Text};
+use super::{Figure, data, heat, layered, text};
+use crate::view::{Arm, View};
+use crate::words;
+
+const WIDTH: f64 = 1000.0;
+const GAP: f64 = 10.0;
+const LARGEST: f64 = 190.0;
+const SIZE: f64 = 13.0;
+const CLASS_SIZE: f64 = 11.5;
+const HEAD: f64 = 44.0;
+const SCALE_ROOM: f64 = 84.0;
+
+/// One figure for each layer that has pictures, of the first seed that has any.
+pub(super) fn figures(view: &View<'_>) -> Result<Vec<Figure>> {
+    let Some(first) = view.evidence.trials.iter().find(|trial| !trial.pictures.is_empty()) else { return Ok(Vec::new()) };
+    let rows: Vec<Row<'_>> = view.arms.iter().filter_map(|arm| row(arm, first)).collect();
+    let layers = layers(&rows);
+    layers.iter().enumerate().filter_map(|(i, layer)| figure(view, &rows, layer, i == 0).transpose()).collect()
+}
+
+/// An arm, and its trial of the seed shown.
+struct Row<'a> {
+    arm: &'a Arm<'a>,
+    trial: &'a TrialRecords,
+}
+
+/// A moment shown: of step 0 healthy, of the last step its end, whichever phase that is in an arm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    Healthy,
+    At(u32, Phase),
+    End(u32),
+}
+
+fn row<'a>(arm: &'a Arm<'a>, first: &TrialRecords) -> Option<Row<'a>> {
+    let trial = arm.trials.iter().find(|trial| trial.seeds == first.seeds && !trial.pictures.is_empty())?;
+    Some(Row { arm, trial })
+}
+
+/// Layers pictured, `penultimate` first.
+fn layers<'a>(rows: &[Row<'a>]) -> Vec<&'a str> {
+    let mut layers: Vec<&str> = Vec::new();
+    for picture in rows.iter().flat_map(|row| &row.trial.pictures) {
+        if !layers.contains(&picture.layer.as_str()) {
+            layers.push(&picture.layer);
+        }
+    }
+    layers.sort_by_key(|layer| *layer != "penultimate");
+    layers
+}
+
+impl Moment {
+    fn picture<'a>(self, row: &Row<'a>, layer: &str) -> Option<&'a RdmPicture> {
+        let (step, phase) = match self {
+            Moment::Healthy => (0, Phase::Healthy),
+            Moment::At(step, phase) => (step, phase),
+            Moment::End(step) => (step, row.arm.outcome),
+        };
+        row.trial.pictures.iter().find(|p| p.layer == layer && p.step == step && p.phase == phase && !p.values.is_empty())
+    }
+
+    fn step(self) -> u32 {
+        match self {
+            Moment::Healthy => 0,
+            Moment::At(step, _) | Moment::End(step) => step,
+        }
+    }
+
+    fn title(self) -> String {
+        match self {
+            Moment::Healthy => "healthy".to_owned(),
+            Moment::At(step, phase) => format!("step {step}, {phase}"),
+            Moment::End(step) => format!("step {step}, end"),
+        }
+    }
+
+    /// Why there is nothing to see.
+    fn absence(self, arm: &Arm<'_>) -> &'static str {
+        match self {
+            Moment::At(_, Phase::Treated) if arm.outcome == Phase::Injured => "no lesson",
+            Moment::At(_, Phase::Injured) if arm.is_sham() => "no loss",
+            _ => "not read",
+        }
+    }
+}
+
+/// Healthy, the first two steps before and after the lesson, and the end; without columns that no arm fills.
+fn moments(rows: &[Row<'_>], layer: &str) -> Vec<Moment> {
+    let last = rows.iter().flat_map(|row| &row.trial.pictures).filter(|p| p.layer == layer).map(|p| p.step).max().unwrap_or(0);
+    let two = [1, 2].into_iter().flat_map(|step| [Phase::Injured, Phase::Treated].map(|phase| Moment::At(step, phase)));
+    let end = (last > 2).then_some(Moment::End(last));
+    let all = std::iter::once(Moment::Healthy).chain(two).chain(end);
+    all.filter(|moment| rows.iter().any(|row| moment.picture(row, layer).is_some())).collect()
+}
+
+fn figure(view: &View<'_>, rows: &[Row<'_>], layer: &str, principal: bool) -> Result<Option<Figure>> {
+    let moments = moments(rows, layer);
+    if moments.is_empty() {
+        return Ok(None);
+    }
+    let sheet = Sheet::new(view, rows, &moments, layer);
+    Ok(Some(Figure {
+        name: layered("rdm", layer, principal),
+        title: format!("Dissimilarity matrices, layer {layer}"),
+        caption: caption(view, rows, layer),
+        canvas: sheet.draw()?,
+    }))
+}
+
+/// What is drawn, and how large.
+struct Sheet<'a> {
+    view: &'a View<'a>,
+    rows: &'a [Row<'a>],
+    moments: &'a [Moment],
+    layer: &'a str,
+    left: f64,
+    panel: f64,
+    names: f64,
+}
+
+impl<'a> Sheet<'a> {
+    fn new(view: &'a View<'a>, rows: &'a [Row<'a>], moments: &'a [Moment], layer: &'a str) -> Self {
+        let classes = &view.evidence.cause.classes;
+        let names = classes.iter().map(|class| text::width(class, CLASS_SIZE)).fold(0.0, f64::max).min(90.0);
+        let left = SIZE + 14.0 + names + 6.0;
+        let columns = moments.len() as f64;
+        let panel = ((WIDTH - left - SCALE_ROOM - GAP * (columns - 1.0)) / columns).min(LARGEST);
+        Self { view, rows, moments, layer, left, panel, names }
+    }
+
+    fn draw(&self) -> Result<Canvas> {
+        let height = HEAD + (self.panel + GAP) * self.rows.len() as f64 - GAP;
+        let width = self.left + (self.panel + GAP) * self.moments.len() as f64 - GAP + SCALE_ROOM;
+        let mut canvas = Canvas::new(width, height + self.names + 14.0);
+        for (column, moment) in self.moments.iter().enumerate() {
+            self.head(&mut canvas, column, *moment);
+            for (i, row) in self.rows.iter().enumerate() {
+                self.panel(&mut canvas, self.corner(i, column), row, *moment)?;
+            }
+        }
+        for (i, row) in self.rows.iter().enumerate() {
+            let (_, top) = self.corner(i, 0);
+            let name = text::fit(row.arm.name(), SIZE, self.panel);
+            canvas.text(Text::new((SIZE + 2.0, top + self.panel / 2.0), SIZE, Anchor::Middle).upright(), &name);
+            self.class_names(&mut canvas, (self.left, top), false);
+        }
+        self.class_names(&mut canvas, (self.left, height), true);
+        let marks = [(0.0, "0"), (0.5, "0.5"), (1.0, "≥ 1")];
+        heat::bar(
+            &mut canvas,
+            (width - SCALE_ROOM + 16.0, HEAD),
+            (height - HEAD).min(2.0 * LARGEST),
+            &marks,
+            "Dissimilarity (1 − r)",
+        )?;
+        Ok(canvas)
+    }
+
+    fn corner(&self, row: usize, column: usize) -> (f64, f64) {
+        (self.left + (self.panel + GAP) * column as f64, HEAD + (self.panel + GAP) * row as f64)
+    }
+
+    fn head(&self, canvas: &mut Canvas, column: usize, moment: Moment) {
+        let (x, y) = self.corner(0, column);
+        let middle = x + self.panel / 2.0;
+        let title = text::fit(&moment.title(), SIZE, self.panel + GAP);
+        canvas.text(Text::new((middle, y - 24.0), SIZE, Anchor::Middle), &title);
+        let lost = self.rows.iter().find(|row| !row.arm.is_sham()).and_then(|row| row.arm.lost(moment.step()));
+        if let (Some(lost), false) = (lost, moment == Moment::Healthy) {
+            canvas.text(Text::new((middle, y - 7.0), SIZE, Anchor::Middle), &format!("{} lost", words::percent(lost)));
+        }
+    }
+
+    fn panel(&self, canvas: &mut Canvas, at: (f64, f64), row: &Row<'_>, moment: Moment) -> Result<()> {
+        let size = (self.panel, self.panel);
+        let frame = r#"fill="none" stroke="currentColor" stroke-opacity="0.5" stroke-width="0.8""#;
+        match moment.picture(row, self.layer) {
+            Some(picture) => {
+                let value =
+                    |i: usize, j: usize| picture.values.get(i * picture.side + j).map_or(f64::NAN, |&value| f64::from(value));
+                canvas.picture(at, size, &heat::png(picture.side, picture.side, value)?);
+                self.class_borders(canvas, at);
+            }
+            None => {
+                let middle = (at.0 + self.panel / 2.0, at.1 + self.panel / 2.0 + 0.36 * SIZE);
+                canvas.text(Text::new(middle, SIZE, Anchor::Middle), moment.absence(row.arm));
+            }
+        }
+        canvas.rectangle(at, size, frame);
+        Ok(())
+    }
+
+    /// Only where classes are large enough for lines not to hide them.
+    fn class_borders(&self, canvas: &mut Canvas, (x, y): (f64, f64)) {
+        let borders = heat::borders(&self.view.evidence.cause.probe_per_class);
+        if self.panel / (borders.len() as f64) < 5.0 {
+            return;
+        }
+        let ink = r##"stroke="#ffffff" stroke-opacity="0.55" stroke-width="0.7""##;
+        for share in borders.iter().filter(|share| **share > 0.0 && **share < 1.0) {
+            let along = share * self.panel;
+            canvas.line((x + along, y), (x + along, y + self.panel), ink);
+            canvas.line((x, y + along), (x + self.panel, y + along), ink);
+        }
+    }
+
+    /// Beside a panel, or below it.
+    fn class_names(&self, canvas: &mut Canvas, (x, y): (f64, f64), below: bool) {
+        let cause = &self.view.evidence.cause;
+        let borders = heat::borders(&cause.probe_per_class);
+        let every = heat::every(self.panel / cause.classes.len().max(1) as f64, CLASS_SIZE);
+        for (class, ends) in cause.classes.iter().zip(borders.windows(2)).step_by(every) {
+            let middle = (ends[0] + ends[1]) / 2.0 * self.panel + 0.36 * CLASS_SIZE;
+            let name = text::fit(class, CLASS_SIZE, self.names);
+            let text = if below {
+                Text::new((x + middle, y + 5.0), CLASS_SIZE, Anchor::End).upright()
+            } else {
+                Text::new((x - 5.0, y + middle), CLASS_SIZE, Anchor::End)
+            };
+            canvas.text(text, &name);
+        }
+    }
+}
+
+fn caption(view: &View<'_>, rows: &[Row<'_>], layer: &str) -> String {
+    let cause = &view.evidence.cause;
+    let seed = rows.first().map_or(0, |row| row.trial.seeds.network.0);
+    let every = match heat::every(LARGEST.min(126.0) / cause.classes.len().max(1) as f64, CLASS_SIZE) {
+        1 => "",
+        _ => " Not every class is named.",
+    };
+    format!(
+        "Representational dissimilarity (1 − Pearson’s r) between the activation patterns of each pair of {} probe images, layer {layer}, \
+         n = 1 network (network seed {seed}). Images are sorted by class{}.{every} Each pixel is the mean over the pairs in it; one colour scale \
+         throughout, values above 1 are clipped; grey: no pair is defined. Losses above the columns are those of the arms that lose \
+         synapses. {}",
+        words::count(cause.probe_per_class.iter().sum::<usize>() as u64),
+        if cause.classes.len() > 20 { "" } else { "; thin lines: borders of the classes" },
+        data(view),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    fn told(evidence: &neuro::record::Evidence) -> Vec<String> {
+        let view = View::new(evidence);
+        let first = evidence.trials.iter().find(|trial| !trial.pictures.is_empty()).unwrap();
+        let rows: Vec<Row<'_>> = view.arms.iter().filter_map(|arm| row(arm, first)).collect();
+        moments(&rows, "penultimate").into_iter().map(Moment::title).collect()
+    }
+
+    #[test]
+    fn columns_are_those_of_the_paper_and_the_end() {
+        let mut evidence = example::evidence(2, 15);
+        let all = ["healthy", "step 1, injured", "step 1, treated", "step 2, injured", "step 2, treated", "step 15, end"];
+        assert_eq!(told(&evidence), all);
+        evidence.trials.retain(|trial| trial.arm == "untreated");
+        assert_eq!(told(&evidence), ["healthy", "step 1, injured", "step 2, injured", "step 15, end"]);
+        evidence.trials[0].pictures.truncate(1);
+        assert_eq!(told(&evidence), ["healthy"]);
+    }
+
+    #[test]
+    fn absent_panels_say_why() {
+        let evidence = example::evidence(1, 2);
+        let svg = figures(&View::new(&evidence)).unwrap()[0].canvas.standalone();
+        assert_eq!(svg.matches(">no lesson</text>").count(), 2);
+        assert_eq!(svg.matches(">no loss</text>").count(), 2);
+        assert_eq!(svg.matches("<image").count(), 5 + 3 + 3 + 1, "panels of three arms and the scale");
+    }
+
+    #[test]
+    fn a_hundred_classes_are_thinned() {
+        let mut evidence = example::evidence(1, 1);
+        evidence.cause.classes = (0..100).map(|i| format!("class {i}")).collect();
+        evidence.cause.probe_per_class = vec![1; 100];
+        let svg = figures(&View::new(&evidence)).unwrap()[0].canvas.standalone();
+        let named = svg.matches(">class ").count();
+        assert!((10..80).contains(&named), "{named} names");
+        assert!(!svg.contains("stroke=\"#ffffff\""), "no borders between classes of a pixel");
+    }
+
+    #[test]
+    fn pictures_of_another_layer_are_another_figure() {
+        let mut evidence = example::evidence(1, 1);
+        let other = RdmPicture { layer: "block3".to_owned(), ..evidence.trials[0].pictures[0].clone() };
+        evidence.trials[0].pictures.insert(0, other);
+        let names: Vec<String> = figures(&View::new(&evidence)).unwrap().into_iter().map(|figure| figure.name).collect();
+        assert_eq!(names, ["rdm", "rdm-block3"]);
+    }
+}

@@ -1,0 +1,151 @@
+//! What a hurried reader must take away: where healthy networks start, where each arm ends, and where it breaks.
+
+use neuro::record::Phase;
+use neuro::statistics::Estimate;
+
+use crate::view::{Arm, Question, View};
+use crate::words::{self, Unit};
+
+/// The definition, as the page states it.
+pub(crate) const BREAK: &str = "Break: the first step at which an arm's mean accuracy is below the middle between chance and its healthy \
+                                accuracy, read at the end of the step (after the lesson, where there is one).";
+
+/// The state of an arm at the last step any of its seeds has reached.
+pub(crate) struct Ending<'a> {
+    pub(crate) arm: &'a str,
+    pub(crate) step: u32,
+    pub(crate) lost: f64,
+    pub(crate) sham: bool,
+    pub(crate) accuracy: Estimate,
+    pub(crate) similarity: Option<Estimate>,
+    pub(crate) broken: Broken,
+}
+
+/// Whether and when an arm's accuracy fell below half of what lies above chance.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Broken {
+    /// The step of the mean, its loss, and each seed's own step.
+    At { step: u32, lost: f64, by_seed: Vec<Option<u32>> },
+    /// Not yet.
+    Not,
+    /// The healthy networks are no better than chance, or were not read: there is nothing to lose.
+    Meaningless,
+}
+
+/// The ending of every arm that has got beyond the healthy reading.
+pub(crate) fn endings<'a>(view: &View<'a>, accuracy: &Question) -> Vec<Ending<'a>> {
+    view.begun().filter_map(|arm| ending(view, arm, accuracy)).collect()
+}
+
+fn ending<'a>(view: &View<'a>, arm: &Arm<'a>, question: &Question) -> Option<Ending<'a>> {
+    let step = *arm.steps_read(arm.outcome).last()?;
+    let accuracy = arm.estimate(step, arm.outcome, question)?;
+    let similarity = view.similarities.first().and_then(|similarity| arm.estimate(step, arm.outcome, similarity));
+    let (lost, sham, broken) = (arm.lost(step)?, arm.is_sham(), broken(view, arm, question));
+    Some(Ending { arm: arm.name(), step, lost, sham, accuracy, similarity, broken })
+}
+
+fn broken(view: &View<'_>, arm: &Arm<'_>, question: &Question) -> Broken {
+    let healthy = arm.values(0, Phase::Healthy, question);
+    let middle = |healthy: f64| view.chance() + (healthy - view.chance()) / 2.0;
+    let mean = |values: Vec<f64>| Estimate::of(&values).map(|estimate| estimate.mean);
+    if mean(healthy.iter().map(|(_, value)| *value).collect()).is_none_or(|mean| mean <= view.chance()) {
+        return Broken::Meaningless;
+    }
+    // how far each seed that got so far is above its own middle
+    let margins = |step| -> Vec<_> {
+        let values = arm.values(step, arm.outcome, question);
+        let own = |seeds| healthy.iter().find(|(s, _)| *s == seeds).map(|(_, value)| *value);
+        values.into_iter().filter_map(|(seeds, value)| Some((seeds, value - middle(own(seeds)?)))).collect()
+    };
+    let steps = arm.steps_read(arm.outcome);
+    let below =
+        |step: &&u32| mean(margins(**step).into_iter().map(|(_, margin)| margin).collect()).is_some_and(|mean| mean < 0.0);
+    let Some(&step) = steps.iter().find(below) else { return Broken::Not };
+    let first = |seeds| steps.iter().copied().find(|&step| margins(step).iter().any(|(s, margin)| *s == seeds && *margin < 0.0));
+    let by_seed = healthy.iter().map(|(seeds, _)| first(*seeds)).collect();
+    Broken::At { step, lost: arm.lost(step).unwrap_or(f64::NAN), by_seed }
+}
+
+impl Broken {
+    /// "step 11 (91.4 % lost); by seed: 11, 12, none".
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Broken::Not => "not reached".to_owned(),
+            Broken::Meaningless => "not defined: healthy accuracy is not above chance".to_owned(),
+            Broken::At { step, lost, by_seed } => {
+                let seeds: Vec<String> =
+                    by_seed.iter().map(|step| step.map_or_else(|| "none".to_owned(), |step| step.to_string())).collect();
+                format!("step {step} ({} lost); by seed: {}", words::percent(*lost), seeds.join(", "))
+            }
+        }
+    }
+}
+
+/// The first sentence of the page.
+pub(crate) fn healthy_sentence(view: &View<'_>, question: &Question) -> String {
+    let Some(estimate) = Estimate::of(&view.healthy(question)) else {
+        return "The healthy networks have not been read yet.".to_owned();
+    };
+    let interval = if estimate.half_width.is_some() { "± 95 % interval of the mean" } else { "one network: no interval" };
+    let [_, _, test] = view.evidence.cause.images;
+    format!(
+        "Healthy networks name {} of {} test images right ({}; {interval}; n = {}); chance is {}.",
+        Unit::Percent.estimate(&estimate),
+        words::count(test as u64),
+        question.title().to_lowercase(),
+        words::plural(estimate.n, "network"),
+        words::short_percent(view.chance()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    /// Ten classes, healthy 0.9: the middle is 0.5.
+    fn with(treated: &[[f64; 3]]) -> Broken {
+        let mut evidence = example::evidence(3, treated.len() as u32);
+        for seed in 0..3 {
+            example::set(&mut evidence.trials[seed], 0, Phase::Healthy, "mean_class_accuracy", Some(0.9));
+            for (i, values) in treated.iter().enumerate() {
+                example::set(&mut evidence.trials[seed], i as u32 + 1, Phase::Treated, "mean_class_accuracy", Some(values[seed]));
+            }
+        }
+        let view = View::new(&evidence);
+        broken(&view, &view.arms[0], &example::accuracy())
+    }
+
+    #[test]
+    fn an_arm_breaks_where_its_mean_falls_below_the_middle() {
+        let Broken::At { step, lost, by_seed } = with(&[[0.9, 0.9, 0.4], [0.5, 0.5, 0.5], [0.6, 0.6, 0.2], [0.3, 0.5, 0.9]])
+        else {
+            panic!("it breaks")
+        };
+        assert_eq!((step, by_seed), (3, vec![Some(4), None, Some(1)]));
+        assert!((lost - 0.488).abs() < 1e-4);
+        assert_eq!(with(&[[0.9, 0.9, 0.4], [0.5, 0.5, 0.5]]), Broken::Not, "exactly the middle is not below it");
+    }
+
+    #[test]
+    fn there_is_no_break_without_anything_to_lose() {
+        let mut evidence = example::evidence(1, 1);
+        example::set(&mut evidence.trials[0], 0, Phase::Healthy, "mean_class_accuracy", Some(0.1));
+        let view = View::new(&evidence);
+        assert_eq!(broken(&view, &view.arms[0], &example::accuracy()), Broken::Meaningless);
+    }
+
+    #[test]
+    fn an_ending_is_the_last_outcome_with_its_n() {
+        let mut evidence = example::evidence(3, 4);
+        evidence.trials[2].records.retain(|record| record.step < 4);
+        let view = View::new(&evidence);
+        let endings = endings(&view, &example::accuracy());
+        assert_eq!(
+            endings.iter().map(|e| (e.arm, e.step, e.accuracy.n)).collect::<Vec<_>>(),
+            [("retrained", 4, 2), ("untreated", 4, 3), ("sham", 4, 3)]
+        );
+        assert!(endings[2].sham && endings[2].lost == 0.0);
+    }
+}

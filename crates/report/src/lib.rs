@@ -1,0 +1,173 @@
+//! The report: figures, tables and one page, made from records alone.
+//!
+//! [`render`] is a pure function: the same evidence gives the same bytes. It opens no file, asks no clock and no
+//! network, and adds no science: every mean and interval is [`neuro::statistics::Estimate`]'s. Whatever is shown is
+//! shown with its n.
+
+use neuro::record::Evidence;
+
+mod view;
+
+mod csv;
+mod curve;
+mod headline;
+mod methods;
+mod table;
+mod words;
+
+mod figure;
+mod page;
+
+#[cfg(test)]
+mod example;
+
+pub use csv::results_csv;
+
+/// A file of the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Its place below the report's folder, with `/` between folders: `figures/accuracy.svg`.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// All files of the report: `results.csv`, `table.csv`, `comparisons.csv`, each figure as SVG and PNG, and
+/// `report.html`, which needs none of the others.
+///
+/// Evidence may be partial: what has not been read yet is left out, and the page says what is missing.
+pub fn render(evidence: &Evidence) -> anyhow::Result<Vec<Artifact>> {
+    let view = view::View::new(evidence);
+    let figures = figure::all(&view)?;
+
+    let mut artifacts = vec![
+        Artifact { name: csv::RESULTS.to_owned(), bytes: results_csv(evidence).into_bytes() },
+        Artifact { name: csv::TABLE.to_owned(), bytes: csv::table_csv(&view).into_bytes() },
+        Artifact { name: csv::COMPARISONS.to_owned(), bytes: csv::comparisons_csv(&view).into_bytes() },
+    ];
+    for figure in &figures {
+        let svg = figure.canvas.standalone();
+        let png = figure::raster::png(&svg)?;
+        artifacts.push(Artifact { name: figure.file("svg"), bytes: svg.into_bytes() });
+        artifacts.push(Artifact { name: figure.file("png"), bytes: png });
+    }
+    artifacts.push(Artifact { name: page::NAME.to_owned(), bytes: page::html(&view, &figures)?.into_bytes() });
+    Ok(artifacts)
+}
+
+#[cfg(test)]
+mod tests {
+    use neuro::record::Phase;
+
+    use super::*;
+
+    fn names(artifacts: &[Artifact]) -> Vec<&str> {
+        artifacts.iter().map(|artifact| artifact.name.as_str()).collect()
+    }
+
+    /// To look at the files: `REPORT_TEST_OUT=/tmp/report cargo test -p report`.
+    fn show(name: &str, artifacts: &[Artifact]) {
+        let Ok(folder) = std::env::var("REPORT_TEST_OUT") else { return };
+        for artifact in artifacts {
+            let path = std::path::Path::new(&folder).join(name).join(&artifact.name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, &artifact.bytes).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_same_evidence_gives_the_same_bytes() {
+        let evidence = example::evidence(3, 15);
+        let artifacts = render(&evidence).unwrap();
+        show("whole", &artifacts);
+        assert_eq!(artifacts, render(&evidence).unwrap());
+        assert_eq!(
+            names(&artifacts),
+            [
+                "results.csv",
+                "table.csv",
+                "comparisons.csv",
+                "figures/accuracy.svg",
+                "figures/accuracy.png",
+                "figures/similarity.svg",
+                "figures/similarity.png",
+                "figures/similarity-block3.svg",
+                "figures/similarity-block3.png",
+                "figures/rdm.svg",
+                "figures/rdm.png",
+                "figures/class-accuracy.svg",
+                "figures/class-accuracy.png",
+                "figures/learning.svg",
+                "figures/learning.png",
+                "report.html",
+            ]
+        );
+    }
+
+    fn without_pictures(svg: &str) -> String {
+        svg.lines().filter(|line| !line.starts_with("<image")).collect()
+    }
+
+    /// Whatever is missing, there is a page, and no figure that is not SVG.
+    #[test]
+    fn whatever_is_missing_there_is_a_report() {
+        let whole = || example::evidence(3, 4);
+        let mut cases = vec![("one-seed", example::evidence(1, 1)), ("ten-seeds", example::evidence(10, 15))];
+        let mut nothing = whole();
+        nothing.trials.clear();
+        nothing.schooling.clear();
+        cases.push(("nothing", nothing));
+        let mut healthy = whole();
+        healthy.trials.truncate(2);
+        healthy.trials.iter_mut().for_each(|trial| {
+            trial.records.truncate(1);
+            trial.pictures.truncate(1);
+            trial.done = false;
+        });
+        cases.push(("healthy", healthy));
+        let mut partial = whole();
+        partial.cause.stimuli.note = Some("Only the first 5,000 images of each class were at hand.".to_owned());
+        partial.trials.truncate(5);
+        partial.trials[4].records.truncate(2);
+        partial.trials[4].done = false;
+        cases.push(("partial", partial));
+        let mut behaviour = whole();
+        example::forget(&mut behaviour, "rdm_similarity_tau_b");
+        example::forget(&mut behaviour, "class_accuracy");
+        behaviour.trials.iter_mut().for_each(|trial| trial.pictures.clear());
+        cases.push(("behaviour", behaviour));
+        let mut lone = whole();
+        lone.study.arms.truncate(1);
+        lone.trials.truncate(3);
+        cases.push(("one-arm", lone));
+        let mut sham = whole();
+        sham.trials.retain(|trial| trial.arm == "sham");
+        sham.study.arms.remove(0);
+        cases.push(("sham-alone", sham));
+        cases.push(("undefined", undefined()));
+        cases.push(("many-classes", example::of_many_classes(100)));
+        cases.push(("many-arms", example::of_many_arms(7)));
+        for (name, evidence) in cases {
+            let artifacts = render(&evidence).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+            show(name, &artifacts);
+            assert_eq!(names(&artifacts).last(), Some(&"report.html"), "{name}");
+            for artifact in artifacts.iter().filter(|artifact| artifact.name.ends_with(".svg")) {
+                let text = without_pictures(std::str::from_utf8(&artifact.bytes).unwrap());
+                assert!(!text.contains("NaN") && !text.contains("inf"), "{name}: {}", artifact.name);
+            }
+        }
+    }
+
+    /// Every tau of a step, one whole arm's accuracy, and a picture without any pair.
+    fn undefined() -> Evidence {
+        let mut evidence = example::evidence(3, 4);
+        for trial in &mut evidence.trials[..3] {
+            example::set(trial, 2, Phase::Treated, "rdm_similarity_tau_b", None);
+        }
+        for trial in &mut evidence.trials[3..6] {
+            (1..=4).for_each(|step| example::set(trial, step, Phase::Injured, "mean_class_accuracy", Some(f64::NAN)));
+        }
+        evidence.trials[0].pictures[1].values.fill(f32::NAN);
+        evidence
+    }
+}

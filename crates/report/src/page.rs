@@ -1,0 +1,302 @@
+//! The page: one file that needs no other, for reading and for printing.
+
+use anyhow::{Context, Result};
+use askama::Template;
+use neuro::record::Phase;
+use neuro::statistics::Estimate;
+
+use crate::figure::Figure;
+use crate::headline::{self, Ending};
+use crate::methods::{self, Paragraph};
+use crate::table::{self, Comparison, Difference};
+use crate::view::{Arm, Question, View};
+use crate::words::{self, plural};
+use crate::{csv, table::moments};
+
+pub(crate) const NAME: &str = "report.html";
+
+/// What the template fills in. All text is escaped by it; only `svg` is markup, and escapes its own text.
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    name: &'a str,
+    question: &'a str,
+    data: &'a str,
+    note: Option<&'a str>,
+    unfinished: Vec<String>,
+    healthy: String,
+    similarity: Option<String>,
+    endings: Vec<EndingRow<'a>>,
+    break_definition: &'static str,
+    figures: Vec<Shown>,
+    comparisons: Vec<ComparisonRow<'a>>,
+    tables: Vec<Table<'a>>,
+    methods: Vec<Paragraph>,
+    causes: Vec<(&'static str, String)>,
+    files: Vec<(String, String)>,
+}
+
+struct EndingRow<'a> {
+    arm: &'a str,
+    step: u32,
+    lost: String,
+    accuracy: String,
+    similarity: String,
+    n: usize,
+    broken: String,
+}
+
+struct Shown {
+    title: String,
+    caption: String,
+    svg: String,
+    wide: bool,
+}
+
+struct ComparisonRow<'a> {
+    arm: &'a str,
+    minus: &'a str,
+    of: String,
+    last: String,
+    largest: String,
+}
+
+/// All readings of an arm: a column for each question and phase, a row for each step.
+struct Table<'a> {
+    arm: &'a str,
+    columns: Vec<String>,
+    rows: Vec<TableRow>,
+}
+
+struct TableRow {
+    step: u32,
+    lost: String,
+    cells: Vec<String>,
+}
+
+/// The page as HTML.
+pub(crate) fn html(view: &View<'_>, figures: &[Figure]) -> Result<String> {
+    let evidence = view.evidence;
+    let page = Page {
+        name: &evidence.name,
+        question: &evidence.study.question,
+        data: &evidence.cause.stimuli.name,
+        note: evidence.cause.stimuli.note.as_deref(),
+        unfinished: unfinished(view),
+        healthy: view
+            .accuracy
+            .as_ref()
+            .map_or_else(|| "Nothing has been read yet.".to_owned(), |q| headline::healthy_sentence(view, q)),
+        similarity: view.similarities.first().map(|question| format!("{}, {}", question.title(), question.layer)),
+        endings: view.accuracy.iter().flat_map(|q| headline::endings(view, q)).map(ending_row).collect(),
+        break_definition: headline::BREAK,
+        figures: figures.iter().map(shown).collect(),
+        comparisons: table::comparisons(view).iter().map(comparison_row).collect(),
+        tables: view.begun().map(|arm| arm_table(view, arm)).collect(),
+        methods: methods::paragraphs(view),
+        causes: causes(view),
+        files: files(figures),
+    };
+    page.render().context("the page")
+}
+
+fn ending_row(ending: Ending<'_>) -> EndingRow<'_> {
+    EndingRow {
+        arm: ending.arm,
+        step: ending.step,
+        lost: if ending.sham { "none".to_owned() } else { words::percent(ending.lost) },
+        accuracy: words::Unit::Percent.estimate(&ending.accuracy),
+        similarity: ending.similarity.map_or_else(dash, |estimate| words::Unit::Number.estimate(&estimate)),
+        n: ending.accuracy.n,
+        broken: ending.broken.sentence(),
+    }
+}
+
+fn shown(figure: &Figure) -> Shown {
+    Shown {
+        title: figure.title.clone(),
+        caption: figure.caption.clone(),
+        svg: figure.canvas.inline(&figure.title),
+        wide: figure.canvas.width() > 600.0,
+    }
+}
+
+fn comparison_row<'a>(comparison: &Comparison<'a>) -> ComparisonRow<'a> {
+    let unit = comparison.question.unit();
+    let told = |at: Option<&Difference>| {
+        at.map_or_else(dash, |at| {
+            let lost = at.lost.map_or_else(String::new, |lost| format!(", {} lost", words::percent(lost)));
+            let one = if at.difference.half_width.is_none() { "; one pair: no interval" } else { "" };
+            format!("{} (step {}{lost}; n = {}{one})", unit.difference(&at.difference), at.step, plural(at.difference.n, "pair"))
+        })
+    };
+    ComparisonRow {
+        arm: comparison.arm,
+        minus: comparison.minus,
+        of: of(comparison.question),
+        last: told(comparison.last()),
+        largest: told(comparison.largest()),
+    }
+}
+
+/// "Mean class-wise accuracy", "RDM similarity (Kendall's tau-b), penultimate".
+fn of(question: &Question) -> String {
+    if question.layer.is_empty() { question.title() } else { format!("{}, {}", question.title(), question.layer) }
+}
+
+fn arm_table<'a>(view: &View<'_>, arm: &Arm<'a>) -> Table<'a> {
+    let phases: Vec<Phase> =
+        [Phase::Injured, Phase::Treated].into_iter().filter(|phase| !arm.steps_read(*phase).is_empty()).collect();
+    let phases = if phases.is_empty() { vec![arm.outcome] } else { phases };
+    let questions = view.principal();
+    let columns: Vec<(&Question, Phase)> =
+        questions.iter().flat_map(|question| phases.iter().map(move |phase| (*question, *phase))).collect();
+    let mut steps: Vec<u32> = moments(arm).into_iter().map(|(step, _)| step).collect();
+    steps.dedup();
+    let rows = steps.into_iter().map(|step| TableRow {
+        step,
+        lost: arm.lost(step).map_or_else(dash, words::percent),
+        cells: columns.iter().map(|&(question, phase)| cell(question, at(arm, step, phase, question))).collect(),
+    });
+    let heading = |(question, phase): &(&Question, Phase)| format!("{}, {phase}", of(question));
+    Table { arm: arm.name(), columns: columns.iter().map(heading).collect(), rows: rows.collect() }
+}
+
+fn at(arm: &Arm<'_>, step: u32, phase: Phase, question: &Question) -> Option<Estimate> {
+    arm.estimate(step, if step == 0 { Phase::Healthy } else { phase }, question)
+}
+
+/// No number without its n.
+fn cell(question: &Question, estimate: Option<Estimate>) -> String {
+    estimate.map_or_else(dash, |estimate| format!("{} (n = {})", question.unit().estimate(&estimate), estimate.n))
+}
+
+fn dash() -> String {
+    "–".to_owned()
+}
+
+/// Trials that are not done, in words.
+fn unfinished(view: &View<'_>) -> Vec<String> {
+    let mut missing = Vec::new();
+    for arm in &view.arms {
+        for seeds in view.evidence.study.seeds.trials() {
+            let trial = arm.trials.iter().find(|trial| trial.seeds == seeds);
+            let name = format!("{}, seeds {} / {} / {}", arm.name(), seeds.network.0, seeds.injury.0, seeds.data.0);
+            match trial {
+                Some(trial) if trial.done => {}
+                None => missing.push(format!("{name}: not begun")),
+                Some(trial) => {
+                    let step = trial.records.iter().map(|record| record.step).max().unwrap_or(0);
+                    missing.push(format!("{name}: step {step} of {} read", arm.plan.steps));
+                }
+            }
+        }
+    }
+    missing
+}
+
+/// What the numbers depend on.
+fn causes(view: &View<'_>) -> Vec<(&'static str, String)> {
+    let cause = &view.evidence.cause;
+    let mut causes = vec![
+        ("Study", format!("{} (SHA-256 of its resolved form {})", view.evidence.name, cause.study_sha256)),
+        ("Images", format!("{} (SHA-256 {})", cause.stimuli.name, cause.stimuli.sha256)),
+        ("Seeds", methods::seed_range(&view.evidence.study)),
+        ("Program", format!("atrophy {}, stored format {}", cause.build, cause.format)),
+        ("Device", format!("{}, {}", cause.device, plural(cause.threads, "thread"))),
+    ];
+    if let Some(hash) = &cause.weights_sha256 {
+        causes.push(("Given weights", format!("SHA-256 {hash}")));
+    }
+    if let Some(note) = &cause.stimuli.note {
+        causes.push(("Note on the images", note.clone()));
+    }
+    causes
+}
+
+fn files(figures: &[Figure]) -> Vec<(String, String)> {
+    let tables = [
+        (csv::RESULTS, "every reading: one value a line, with its study, arm, seeds, step, phase and n"),
+        (csv::TABLE, "means over seeds with the half-width of their 95 % interval and n"),
+        (csv::COMPARISONS, "paired differences between arms at every step, with interval and n"),
+    ];
+    let tables = tables.into_iter().map(|(name, what)| (name.to_owned(), what.to_owned()));
+    tables.chain(figures.iter().map(|figure| (format!("figures/{}.svg, .png", figure.name), figure.title.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{example, figure};
+
+    fn page(evidence: &neuro::record::Evidence) -> String {
+        let view = View::new(evidence);
+        html(&view, &figure::all(&view).unwrap()).unwrap()
+    }
+
+    /// Nothing is fetched: no script, and no address except in what a reader may click.
+    #[test]
+    fn the_page_needs_nothing_but_itself() {
+        let html = page(&example::evidence(2, 3));
+        assert!(!html.contains("<script") && !html.contains("<link") && !html.contains("@import") && !html.contains("url("));
+        for attribute in ["src=\"", "href=\""] {
+            for rest in html.split(attribute).skip(1) {
+                let target = &rest[..rest.find('"').unwrap()];
+                let link = rest.contains("</a>") && target.starts_with("https://doi.org/");
+                assert!(target.starts_with("data:image/png;base64,") || target.starts_with('#') || link, "{target}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_of_the_user_cannot_become_markup() {
+        let mut evidence = example::evidence(2, 2);
+        let evil = "<script>alert('&')</script>\"";
+        evidence.name = evil.to_owned();
+        evidence.study.question = evil.to_owned();
+        evidence.cause.stimuli.name = evil.to_owned();
+        evidence.cause.stimuli.note = Some(evil.to_owned());
+        evidence.cause.classes[0] = evil.to_owned();
+        evidence.cause.network = evil.to_owned();
+        let html = page(&evidence);
+        assert!(!html.contains("<script") && !html.contains("alert('"));
+        assert!(crate::render(&evidence).is_ok(), "the figures are still SVG");
+    }
+
+    #[test]
+    fn a_note_on_the_data_stands_before_the_first_number() {
+        let mut evidence = example::evidence(2, 2);
+        assert!(!page(&evidence).contains("Note on the data"));
+        evidence.cause.stimuli.note = Some("A look-alike made for tests.".to_owned());
+        let html = page(&evidence);
+        let note = html.find("A look-alike made for tests.").unwrap();
+        assert!(note < html.find("Healthy networks name").unwrap());
+        assert!(html.matches("A look-alike made for tests.").count() >= 3, "above, in the methods, among the causes");
+    }
+
+    #[test]
+    fn what_is_not_done_is_said() {
+        let mut evidence = example::evidence(2, 3);
+        assert!(!page(&evidence).contains("Unfinished"));
+        evidence.trials[1].done = false;
+        evidence.trials[1].records.truncate(4);
+        evidence.trials.remove(5);
+        let view = View::new(&evidence);
+        assert_eq!(unfinished(&view), ["retrained, seeds 2 / 2 / 2: step 2 of 3 read", "sham, seeds 2 / 2 / 2: not begun"]);
+        assert!(page(&evidence).contains("Unfinished"));
+    }
+
+    #[test]
+    fn the_table_has_a_column_for_each_phase_and_every_cell_its_n() {
+        let mut evidence = example::evidence(3, 2);
+        example::set(&mut evidence.trials[0], 2, Phase::Treated, "rdm_similarity_tau_b", None);
+        let view = View::new(&evidence);
+        let table = arm_table(&view, &view.arms[0]);
+        assert_eq!(table.columns[..2], ["Mean class-wise accuracy, injured", "Mean class-wise accuracy, treated"]);
+        assert_eq!(table.rows.iter().map(|row| row.step).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(table.rows[1].lost, "20.0 %");
+        assert!(table.rows.iter().flat_map(|row| &row.cells).all(|cell| cell.contains("(n = ")));
+        assert!(table.rows[2].cells[3].ends_with("(n = 2)"), "{:?}", table.rows[2].cells);
+        assert_eq!(arm_table(&view, &view.arms[1]).columns.len(), 2);
+    }
+}

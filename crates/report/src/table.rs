@@ -1,0 +1,169 @@
+//! Means over seeds, and arms compared as pairs.
+
+use std::collections::BTreeSet;
+
+use neuro::record::Phase;
+use neuro::statistics::Estimate;
+
+use crate::view::{Arm, Question, View};
+
+/// One arm at one moment.
+pub(crate) struct Row<'a> {
+    pub(crate) arm: &'a str,
+    pub(crate) step: u32,
+    pub(crate) phase: Phase,
+    /// The arm's own loss, counted.
+    pub(crate) lost: f64,
+    /// Every question that has an answer here.
+    pub(crate) answers: Vec<(&'a Question, Estimate)>,
+}
+
+/// One arm minus another, seed by seed, at the end of each step that both have reached.
+pub(crate) struct Comparison<'a> {
+    pub(crate) arm: &'a str,
+    pub(crate) minus: &'a str,
+    pub(crate) question: &'a Question,
+    /// In order; never empty.
+    pub(crate) steps: Vec<Difference>,
+}
+
+/// A mean of paired differences.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Difference {
+    pub(crate) step: u32,
+    /// Loss of whichever of the two arms loses anything.
+    pub(crate) lost: Option<f64>,
+    pub(crate) difference: Estimate,
+}
+
+/// Every moment of every arm, with accuracy and all similarities.
+pub(crate) fn rows<'a>(view: &'a View<'_>) -> Vec<Row<'a>> {
+    view.begun().flat_map(|arm| moments(arm).into_iter().filter_map(|(step, phase)| row(view, arm, step, phase))).collect()
+}
+
+/// Step and phase of every reading of an arm, in the order they happen.
+pub(crate) fn moments(arm: &Arm<'_>) -> BTreeSet<(u32, Phase)> {
+    arm.trials.iter().flat_map(|trial| &trial.records).map(|record| (record.step, record.phase)).collect()
+}
+
+fn row<'a>(view: &'a View<'_>, arm: &Arm<'a>, step: u32, phase: Phase) -> Option<Row<'a>> {
+    let questions = view.accuracy.iter().chain(&view.similarities);
+    let answers = questions.filter_map(|question| Some((question, arm.estimate(step, phase, question)?))).collect();
+    Some(Row { arm: arm.name(), step, phase, lost: arm.lost(step)?, answers })
+}
+
+/// Every arm against every later one, for accuracy and the principal similarity.
+pub(crate) fn comparisons<'a>(view: &'a View<'_>) -> Vec<Comparison<'a>> {
+    let mut comparisons = Vec::new();
+    for question in view.principal() {
+        for (i, arm) in view.arms.iter().enumerate() {
+            for other in &view.arms[i + 1..] {
+                let steps: Vec<Difference> =
+                    common_steps(arm, other).filter_map(|step| difference(arm, other, step, question)).collect();
+                if !steps.is_empty() {
+                    comparisons.push(Comparison { arm: arm.name(), minus: other.name(), question, steps });
+                }
+            }
+        }
+    }
+    comparisons
+}
+
+fn common_steps(arm: &Arm<'_>, other: &Arm<'_>) -> impl Iterator<Item = u32> {
+    let others = other.steps_read(other.outcome);
+    arm.steps_read(arm.outcome).into_iter().filter(move |step| others.contains(step))
+}
+
+/// Only seeds that both arms have a value of enter: arms of one seed share their healthy network.
+fn difference(arm: &Arm<'_>, other: &Arm<'_>, step: u32, question: &Question) -> Option<Difference> {
+    let theirs = other.values(step, other.outcome, question);
+    let (a, b): (Vec<f64>, Vec<f64>) = arm
+        .values(step, arm.outcome, question)
+        .into_iter()
+        .filter_map(|(seeds, value)| theirs.iter().find(|(s, _)| *s == seeds).map(|(_, other)| (value, *other)))
+        .unzip();
+    let lost = [arm, other].into_iter().find(|arm| !arm.is_sham()).and_then(|arm| arm.lost(step));
+    Some(Difference { step, lost, difference: Estimate::of_differences(&a, &b)? })
+}
+
+impl Comparison<'_> {
+    /// At the last step that both arms have reached.
+    pub(crate) fn last(&self) -> Option<&Difference> {
+        self.steps.last()
+    }
+
+    /// At the step where the arms differ most in the mean; the earliest of equals.
+    pub(crate) fn largest(&self) -> Option<&Difference> {
+        self.steps.iter().reduce(|best, at| if at.difference.mean.abs() > best.difference.mean.abs() { at } else { best })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn rows_are_in_the_order_things_happened() {
+        let evidence = example::evidence(2, 2);
+        let view = View::new(&evidence);
+        let told: Vec<String> = rows(&view).iter().map(|row| format!("{} {} {}", row.arm, row.step, row.phase)).collect();
+        assert_eq!(
+            told,
+            [
+                "retrained 0 healthy",
+                "retrained 1 injured",
+                "retrained 1 treated",
+                "retrained 2 injured",
+                "retrained 2 treated",
+                "untreated 0 healthy",
+                "untreated 1 injured",
+                "untreated 2 injured",
+                "sham 0 healthy",
+                "sham 1 treated",
+                "sham 2 treated",
+            ]
+        );
+        assert!(rows(&view).iter().all(|row| row.answers.len() == 3 && row.answers.iter().all(|(_, e)| e.n == 2)));
+    }
+
+    /// By hand: treated 0.9, 0.7, 0.8 against untreated 0.1, 0.2, 0.15 are differences of 0.8, 0.5 and 0.65.
+    #[test]
+    fn arms_are_compared_seed_by_seed() {
+        let mut evidence = example::evidence(3, 2);
+        for (i, (treated, untreated)) in [(0.9, 0.1), (0.7, 0.2), (0.8, 0.15)].into_iter().enumerate() {
+            example::set(&mut evidence.trials[i], 2, Phase::Treated, "mean_class_accuracy", Some(treated));
+            example::set(&mut evidence.trials[3 + i], 2, Phase::Injured, "mean_class_accuracy", Some(untreated));
+        }
+        let view = View::new(&evidence);
+        let all = comparisons(&view);
+        let last = all[0].last().unwrap();
+        assert_eq!((all[0].arm, all[0].minus, last.step, last.difference.n), ("retrained", "untreated", 2, 3));
+        let expected = Estimate::of(&[0.8, 0.5, 0.65]).unwrap();
+        assert!((last.difference.mean - expected.mean).abs() < 1e-12);
+        assert!((last.difference.half_width.unwrap() - expected.half_width.unwrap()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_seed_that_only_one_arm_has_does_not_enter() {
+        let mut evidence = example::evidence(3, 2);
+        evidence.trials.remove(4); // untreated, second seed
+        let view = View::new(&evidence);
+        assert_eq!(comparisons(&view)[0].last().unwrap().difference.n, 2);
+        evidence.trials.retain(|trial| trial.arm == "sham");
+        assert!(comparisons(&View::new(&evidence)).is_empty());
+    }
+
+    #[test]
+    fn the_largest_difference_is_found_whatever_its_sign() {
+        let mut evidence = example::evidence(1, 3);
+        for (step, value) in [(1, 0.5), (2, 0.05), (3, 0.4)] {
+            example::set(&mut evidence.trials[0], step, Phase::Treated, "mean_class_accuracy", Some(value));
+            example::set(&mut evidence.trials[1], step, Phase::Injured, "mean_class_accuracy", Some(0.45));
+        }
+        let view = View::new(&evidence);
+        let comparison = &comparisons(&view)[0];
+        assert_eq!((comparison.largest().unwrap().step, comparison.last().unwrap().step), (2, 3));
+        assert_eq!(comparison.largest().unwrap().difference.half_width, None, "one seed has no interval");
+    }
+}

@@ -1,0 +1,217 @@
+//! The evidence as figures and tables look at it: by arm, and by what was asked.
+
+use std::collections::BTreeSet;
+
+use neuro::record::{Evidence, Phase, Record, TrialRecords};
+use neuro::statistics::Estimate;
+use neuro::study::TrialSeeds;
+
+/// The evidence, sorted.
+pub(crate) struct View<'a> {
+    pub(crate) evidence: &'a Evidence,
+    /// In the study's order, whether begun or not.
+    pub(crate) arms: Vec<Arm<'a>>,
+    /// Mean class-wise accuracy if it was read, else accuracy.
+    pub(crate) accuracy: Option<Question>,
+    /// Similarity to the healthy network's representation, the principal layer first.
+    pub(crate) similarities: Vec<Question>,
+}
+
+/// One arm and the trials of it that were begun.
+pub(crate) struct Arm<'a> {
+    pub(crate) index: usize,
+    pub(crate) plan: &'a neuro::study::Arm,
+    pub(crate) trials: Vec<&'a TrialRecords>,
+    /// The phase that ends a step: treated if there are lessons, else injured.
+    pub(crate) outcome: Phase,
+}
+
+/// A measure, and where in the network it is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) measure: String,
+    pub(crate) layer: String,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(evidence: &'a Evidence) -> Self {
+        let arms = evidence.study.arms.iter().enumerate().map(|(index, plan)| Arm::new(index, plan, evidence)).collect();
+        Self { evidence, arms, accuracy: accuracy(evidence), similarities: similarities(evidence) }
+    }
+
+    /// What headlines are about: accuracy, then similarity in the principal layer.
+    pub(crate) fn principal(&self) -> Vec<&Question> {
+        self.accuracy.iter().chain(self.similarities.first()).collect()
+    }
+
+    /// Accuracy of blind guessing.
+    pub(crate) fn chance(&self) -> f64 {
+        1.0 / self.evidence.cause.classes.len().max(1) as f64
+    }
+
+    /// Where a step of an arm stands on the axis of synapses lost. A sham arm loses nothing and stands at its
+    /// partner's loss, so that equal steps stand above each other; nowhere if the partner has not got so far.
+    pub(crate) fn place(&self, arm: &Arm<'_>, step: u32) -> Option<f64> {
+        match step {
+            0 => Some(0.0),
+            _ if arm.is_sham() => self.partner()?.lost(step),
+            _ => arm.lost(step),
+        }
+    }
+
+    /// The arm at whose losses sham arms are placed: the first that loses anything.
+    pub(crate) fn partner(&self) -> Option<&Arm<'a>> {
+        self.arms.iter().find(|arm| arm.steps().any(|record| record.fraction_lost > 0.0))
+    }
+
+    /// Arms that were begun.
+    pub(crate) fn begun(&self) -> impl Iterator<Item = &Arm<'a>> {
+        self.arms.iter().filter(|arm| arm.trials.iter().any(|trial| !trial.records.is_empty()))
+    }
+
+    /// The healthy value of every subject, each counted once, whatever the number of its trials.
+    pub(crate) fn healthy(&self, question: &Question) -> Vec<f64> {
+        once_per_subject(self.arms.iter().flat_map(|arm| arm.values(0, Phase::Healthy, question)))
+    }
+}
+
+impl<'a> Arm<'a> {
+    fn new(index: usize, plan: &'a neuro::study::Arm, evidence: &'a Evidence) -> Self {
+        let lesson = plan.plasticity.lesson(&evidence.study.schooling.lesson());
+        let outcome = if lesson.is_some_and(|lesson| lesson.epochs > 0) { Phase::Treated } else { Phase::Injured };
+        let trials = evidence.trials.iter().filter(|trial| trial.arm == plan.name.as_str()).collect();
+        Self { index, plan, trials, outcome }
+    }
+
+    pub(crate) fn name(&self) -> &'a str {
+        self.plan.name.as_str()
+    }
+
+    /// Records after the healthy one.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &'a Record> {
+        self.trials.iter().flat_map(|trial| &trial.records).filter(|record| record.step > 0)
+    }
+
+    /// Numbers of the steps read in this phase, in order.
+    pub(crate) fn steps_read(&self, phase: Phase) -> BTreeSet<u32> {
+        self.steps().filter(|record| record.phase == phase).map(|record| record.step).collect()
+    }
+
+    /// Whether it went through steps and lost nothing.
+    pub(crate) fn is_sham(&self) -> bool {
+        self.steps().next().is_some() && self.steps().all(|record| record.fraction_lost <= 0.0)
+    }
+
+    /// Share of synapses lost at a step, mean over the seeds that got so far.
+    pub(crate) fn lost(&self, step: u32) -> Option<f64> {
+        let lost: Vec<f64> =
+            self.trials.iter().filter_map(|t| t.records.iter().find(|r| r.step == step)).map(|r| r.fraction_lost).collect();
+        Estimate::of(&lost).map(|estimate| estimate.mean)
+    }
+
+    /// The defined values at one moment, with the seeds they belong to.
+    pub(crate) fn values(&self, step: u32, phase: Phase, question: &Question) -> Vec<(TrialSeeds, f64)> {
+        let value =
+            |trial: &TrialRecords| trial.records.iter().find(|r| r.step == step && r.phase == phase).and_then(|r| question.of(r));
+        self.trials.iter().filter_map(|trial| Some((trial.seeds, value(trial)?))).collect()
+    }
+
+    /// Mean and interval over seeds at one moment. Healthy subjects shared by several trials count once.
+    pub(crate) fn estimate(&self, step: u32, phase: Phase, question: &Question) -> Option<Estimate> {
+        let values = self.values(step, phase, question);
+        match phase {
+            Phase::Healthy => Estimate::of(&once_per_subject(values.into_iter())),
+            Phase::Injured | Phase::Treated => Estimate::of(&values.into_iter().map(|(_, value)| value).collect::<Vec<_>>()),
+        }
+    }
+
+    /// The phase a step's outcome is read in; step 0 is healthy.
+    pub(crate) fn outcome_at(&self, step: u32) -> Phase {
+        if step == 0 { Phase::Healthy } else { self.outcome }
+    }
+}
+
+/// A subject is a network: trials that differ in the injury alone start from the same one, and it must not count twice.
+fn once_per_subject(values: impl Iterator<Item = (TrialSeeds, f64)>) -> Vec<f64> {
+    let mut seen = BTreeSet::new();
+    values.filter(|(seeds, _)| seen.insert((seeds.network, seeds.data))).map(|(_, value)| value).collect()
+}
+
+impl Question {
+    /// The answer in this record, if it is a number.
+    pub(crate) fn of(&self, record: &Record) -> Option<f64> {
+        record.value(&self.measure, &self.layer).filter(|value| value.is_finite())
+    }
+}
+
+fn readings(evidence: &Evidence) -> impl Iterator<Item = &neuro::record::Reading> {
+    evidence.trials.iter().flat_map(|trial| &trial.records).flat_map(|record| &record.readings)
+}
+
+fn accuracy(evidence: &Evidence) -> Option<Question> {
+    let read = |measure: &&str| readings(evidence).any(|reading| reading.measure == **measure);
+    let measure = ["mean_class_accuracy", "accuracy"].into_iter().find(read)?;
+    Some(Question { measure: measure.to_owned(), layer: String::new() })
+}
+
+/// One question for each layer: tau-b where it was asked, as the paper did, else the first rank correlation met.
+fn similarities(evidence: &Evidence) -> Vec<Question> {
+    let similar: Vec<_> = readings(evidence).filter(|reading| reading.measure.starts_with("rdm_similarity_")).collect();
+    let Some(first) = similar.first() else { return Vec::new() };
+    let tau_b = similar.iter().find(|reading| reading.measure == "rdm_similarity_tau_b");
+    let measure = &tau_b.unwrap_or(first).measure;
+    let mut layers: Vec<&str> = Vec::new();
+    for reading in similar.iter().filter(|reading| reading.measure == *measure) {
+        if !layers.contains(&reading.layer.as_str()) {
+            layers.push(&reading.layer);
+        }
+    }
+    layers.sort_by_key(|layer| *layer != "penultimate"); // stable: the others keep their order
+    layers.into_iter().map(|layer| Question { measure: measure.clone(), layer: layer.to_owned() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn mean_class_accuracy_comes_before_accuracy_and_penultimate_before_other_layers() {
+        let mut evidence = example::evidence(2, 2);
+        let view = View::new(&evidence);
+        assert_eq!(view.accuracy.as_ref().unwrap().measure, "mean_class_accuracy");
+        assert_eq!(view.similarities.iter().map(|q| q.layer.as_str()).collect::<Vec<_>>(), ["penultimate", "block3"]);
+
+        example::forget(&mut evidence, "mean_class_accuracy");
+        example::forget(&mut evidence, "rdm_similarity_tau_b");
+        let view = View::new(&evidence);
+        assert_eq!(view.accuracy.as_ref().unwrap().measure, "accuracy");
+        assert!(view.similarities.is_empty());
+    }
+
+    #[test]
+    fn a_sham_stands_at_the_loss_of_its_partners_step_and_nowhere_beyond_it() {
+        let mut evidence = example::evidence(1, 4);
+        evidence.trials[0].records.retain(|record| record.step <= 3);
+        let view = View::new(&evidence);
+        let sham = &view.arms[2];
+        assert!(sham.is_sham() && !view.arms[0].is_sham());
+        assert_eq!(view.place(sham, 0), Some(0.0));
+        assert_eq!(view.place(sham, 3), view.arms[0].lost(3));
+        assert_eq!(view.place(sham, 4), None);
+    }
+
+    #[test]
+    fn a_subject_counts_once_however_many_injuries_it_gets() {
+        let mut evidence = example::evidence(3, 2);
+        assert_eq!(View::new(&evidence).healthy(&example::accuracy()).len(), 3);
+        for trial in &mut evidence.trials {
+            trial.seeds.network = neuro::seed::Seed(1);
+            trial.seeds.data = neuro::seed::Seed(1);
+        }
+        let view = View::new(&evidence);
+        assert_eq!(view.healthy(&example::accuracy()).len(), 1);
+        assert_eq!(view.arms[0].estimate(0, Phase::Healthy, &example::accuracy()).unwrap().n, 1);
+        assert_eq!(view.arms[0].estimate(1, Phase::Treated, &example::accuracy()).unwrap().n, 3);
+    }
+}

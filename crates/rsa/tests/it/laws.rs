@@ -1,0 +1,112 @@
+//! What must hold for any patterns and any rankings.
+
+use proptest::{collection::vec, prelude::*};
+use rsa::{Method, Prepared, Rdm, kendall};
+
+use crate::{METHODS, naive_tau};
+
+/// Patterns of 2 to 20 images, 2 to 9 features. Few distinct values, so that ties and constant patterns happen.
+fn patterns() -> impl Strategy<Value = (Vec<f32>, usize)> {
+    (2..20_usize, 2..10_usize).prop_flat_map(|(images, features)| {
+        let value = (0..6_i32).prop_map(|v| v as f32);
+        (vec(value, images * features), Just(features))
+    })
+}
+
+/// Two sequences of the same length.
+fn sequences() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
+    vec(((-9..9_i32), (-9..9_i32)), 0..60).prop_map(|couples| couples.iter().map(|&(x, y)| (x as f32, y as f32)).unzip())
+}
+
+fn same(a: f32, b: f32) -> bool {
+    (a - b).abs() < 1e-6 || a.is_nan() && b.is_nan()
+}
+
+proptest! {
+    #[test]
+    fn scaling_and_shifting_a_pattern_changes_nothing((values, features) in patterns(), scale in 0.01..100.0_f32, shift in -4..4_i32) {
+        let mut changed = values.clone();
+        changed[..features].iter_mut().for_each(|v| *v = (*v + shift as f32) * scale);
+        let (before, after) = (Rdm::correlation(&values, features), Rdm::correlation(&changed, features));
+        prop_assert_eq!(before.constant(), after.constant());
+        prop_assert!(before.upper().iter().zip(after.upper()).all(|(&a, &b)| same(a, b)));
+    }
+
+    #[test]
+    fn negating_a_pattern_turns_its_correlations_round((values, features) in patterns()) {
+        let mut negated = values.clone();
+        negated[..features].iter_mut().for_each(|v| *v = -*v);
+        let (before, after) = (Rdm::correlation(&values, features), Rdm::correlation(&negated, features));
+        for other in 1..before.images() {
+            prop_assert_eq!(before.get(0, other).is_some(), after.get(0, other).is_some());
+            if let (Some(a), Some(b)) = (before.get(0, other), after.get(0, other)) {
+                prop_assert!(same(a, 2.0 - b), "{a} and {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn order_of_images_does_not_matter((values, features) in patterns()) {
+        let backwards: Vec<f32> = values.rchunks(features).flatten().copied().collect();
+        let (rdm, turned) = (Rdm::correlation(&values, features), Rdm::correlation(&backwards, features));
+        let last = rdm.images() - 1;
+        for i in 0..=last {
+            for j in 0..=last {
+                prop_assert_eq!(rdm.get(i, j), rdm.get(j, i));
+                prop_assert_eq!(rdm.get(i, j), turned.get(last - i, last - j));
+            }
+        }
+    }
+
+    #[test]
+    fn dissimilarities_are_in_range((values, features) in patterns()) {
+        let rdm = Rdm::correlation(&values, features);
+        let undefined = rdm.upper().iter().filter(|d| d.is_nan()).count();
+        let (images, varied) = (rdm.images(), rdm.images() - rdm.constant().len());
+        prop_assert_eq!(undefined, images * (images - 1) / 2 - varied * varied.saturating_sub(1) / 2);
+        prop_assert!(rdm.upper().iter().all(|d| d.is_nan() || (0.0..=2.0).contains(d)));
+        prop_assert!((0..images).all(|i| rdm.get(i, i) == Some(0.0)));
+    }
+
+    #[test]
+    fn similarity_is_tau_over_the_pairs_defined_in_both((a, features) in patterns(), noise in vec(0..6_i32, 200)) {
+        let b: Vec<f32> = a.iter().zip(noise.iter().cycle()).map(|(&v, &n)| v * (n % 2) as f32 + n as f32).collect();
+        let (a, b) = (Rdm::correlation(&a, features), Rdm::correlation(&b, features));
+        let defined = a.upper().iter().zip(b.upper()).filter(|(a, b)| !a.is_nan() && !b.is_nan());
+        let (x, y): (Vec<f32>, Vec<f32>) = defined.unzip();
+        let prepared = Prepared::new(a);
+        for method in METHODS {
+            let similarity = prepared.similarity(&b, method);
+            prop_assert_eq!(similarity.value, naive_tau(&x, &y, method));
+            prop_assert_eq!(similarity.pairs_used, x.len() as u64);
+            prop_assert_eq!(similarity.pairs_used + similarity.pairs_left_out, b.upper().len() as u64);
+        }
+    }
+
+    #[test]
+    fn tau_looks_at_order_alone((x, y) in sequences()) {
+        let risen: Vec<f32> = x.iter().map(|x| x.powi(3) * 7.0 - 3.0).collect();
+        let fallen: Vec<f32> = x.iter().map(|x| (-x).exp()).collect();
+        for method in METHODS {
+            let tau = kendall(&x, &y, method);
+            prop_assert_eq!(tau, kendall(&risen, &y, method));
+            prop_assert_eq!(tau.map(|tau| -tau), kendall(&fallen, &y, method));
+            prop_assert_eq!(tau, kendall(&y, &x, method));
+        }
+    }
+
+    #[test]
+    fn tau_b_of_a_sequence_with_itself_is_one((x, _) in sequences()) {
+        let varied = x.iter().any(|&v| v != x[0]);
+        prop_assert_eq!(kendall(&x, &x, Method::TauB), varied.then_some(1.0));
+    }
+}
+
+#[test]
+fn methods_are_written_as_in_the_study_file() {
+    for (method, name) in METHODS.into_iter().zip(["tau-b", "tau-a"]) {
+        assert_eq!(method.to_string(), name);
+        assert_eq!(serde_json::to_value(method).expect("plain"), name);
+        assert_eq!(serde_json::from_value::<Method>(name.into()).expect("known"), method);
+    }
+}

@@ -1,0 +1,154 @@
+//! Images to show a network.
+//!
+//! From what a study asks for ([`StimuliChoice`]) to images in memory ([`Stimuli`]): [`load`]. CIFAR files are
+//! found on disk or downloaded, folders of pictures are read, shapes are drawn. The same choice on the same
+//! data gives the same bytes, whatever the machine and however many threads it has.
+
+mod error;
+
+mod cifar;
+mod download;
+mod folder;
+mod shapes;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use neuro::images::{Images, Provenance, Shape, Stimuli};
+use neuro::study::StimuliChoice;
+use sha2::{Digest, Sha256};
+
+pub use download::Fetch;
+pub use error::StimuliError;
+
+/// Where images are looked for.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Folder of data sets; what is downloaded goes there.
+    pub data: PathBuf,
+    /// Folder of the study file, from which a relative `folder` path starts.
+    pub study_folder: PathBuf,
+    /// Base address to download from instead of the official one.
+    pub mirror: Option<String>,
+}
+
+/// What a choice will give, known before anything is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Name of the set.
+    pub name: String,
+    /// Size of each image.
+    pub shape: Shape,
+    /// Names of the classes, by label.
+    pub classes: Vec<String>,
+    /// Number of images in each of the three sets.
+    pub counts: Counts,
+    /// What is downloaded if it is not on disk yet.
+    pub archive: Option<Archive>,
+}
+
+/// Number of images in each set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// To learn from.
+    pub train: usize,
+    /// For therapies that must look before they choose.
+    pub assessment: usize,
+    /// To be scored on.
+    pub test: usize,
+}
+
+/// A file that can be downloaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// Its official address.
+    pub url: &'static str,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// Loads what `choice` asks for. `report` hears of a download as it goes on, and may end the process at any
+/// call: the next download goes on from there.
+pub fn load(choice: &StimuliChoice, place: &Place, report: &mut dyn FnMut(Fetch)) -> Result<Stimuli, StimuliError> {
+    match choice {
+        StimuliChoice::Cifar10(split) => cifar::load(&cifar::CIFAR10, split, place, report),
+        StimuliChoice::Cifar100(split) => cifar::load(&cifar::CIFAR100, split, place, report),
+        StimuliChoice::Folder { path, size, assessment_per_class } => {
+            folder::load(&place.study_folder.join(path), size.get(), *assessment_per_class)
+        }
+        StimuliChoice::Shapes { train, assessment, test } => {
+            Ok(shapes::load(shapes::counts(train.get(), *assessment, test.get())))
+        }
+    }
+}
+
+/// Tells what `choice` will give. Looks at the disk for folders of pictures only, and then at names alone.
+pub fn outline(choice: &StimuliChoice, place: &Place) -> Result<Outline, StimuliError> {
+    match choice {
+        StimuliChoice::Cifar10(split) => cifar::outline(&cifar::CIFAR10, split),
+        StimuliChoice::Cifar100(split) => cifar::outline(&cifar::CIFAR100, split),
+        StimuliChoice::Folder { path, size, assessment_per_class } => {
+            folder::outline(&place.study_folder.join(path), size.get(), *assessment_per_class)
+        }
+        StimuliChoice::Shapes { train, assessment, test } => {
+            Ok(shapes::outline(shapes::counts(train.get(), *assessment, test.get())))
+        }
+    }
+}
+
+/// The three sets and how they came about, before their checksum is known.
+struct Collection {
+    name: &'static str,
+    source: String,
+    note: Option<String>,
+    classes: Vec<String>,
+    train: Images,
+    assessment: Images,
+    test: Images,
+}
+
+impl Collection {
+    fn into_stimuli(self) -> Stimuli {
+        let sha256 = checksum([&self.train, &self.assessment, &self.test]);
+        Stimuli {
+            train: self.train,
+            assessment: self.assessment,
+            test: self.test,
+            classes: self.classes,
+            provenance: Provenance { name: self.name.to_owned(), source: self.source, note: self.note, sha256 },
+        }
+    }
+}
+
+/// SHA-256 over the three sets in turn: channels, height, width and number of images as 64-bit, labels as 16-bit
+/// little-endian numbers, then the pixels.
+fn checksum(sets: [&Images; 3]) -> String {
+    let mut hash = Sha256::new();
+    for images in sets {
+        let Shape { channels, height, width } = images.shape();
+        for size in [channels, height, width, images.len()] {
+            hash.update((size as u64).to_le_bytes());
+        }
+        let labels: Vec<u8> = images.labels().iter().flat_map(|label| label.to_le_bytes()).collect();
+        hash.update(labels);
+        (0..images.len()).for_each(|index| hash.update(images.image(index)));
+    }
+    hexadecimal(&hash.finalize())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What `NOTE.txt` in `folder` says about the data beside it.
+fn note(folder: &Path) -> Result<Option<String>, StimuliError> {
+    let path = folder.join("NOTE.txt");
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+            Ok((!text.is_empty()).then_some(text))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StimuliError::reading(&path, error)),
+    }
+}
