@@ -115,9 +115,22 @@ mod tests {
     #[test]
     fn the_first_draws_never_change() {
         let stream = || Seed(1).stream(Purpose::Shuffle, Address { stage: 2, epoch: 3, item: 4 });
-        insta::assert_debug_snapshot!(stream().order(10), @"");
-        insta::assert_debug_snapshot!(stream().below(1_000_000), @"");
-        insta::assert_debug_snapshot!(stream().normal(), @"");
+        insta::assert_debug_snapshot!(stream().order(10), @"
+        [
+            0,
+            4,
+            3,
+            6,
+            2,
+            8,
+            5,
+            1,
+            7,
+            9,
+        ]
+        ");
+        insta::assert_debug_snapshot!(stream().below(1_000_000), @"911728");
+        insta::assert_debug_snapshot!(stream().normal(), @"1.2710897538060695");
     }
 
     #[test]

@@ -144,7 +144,27 @@ mod tests {
             record.readings.retain(|r| r.layer != "block3");
         }
         example::set(&mut evidence.trials[0], 1, Phase::Injured, "rdm_similarity_tau_b", None);
-        insta::assert_snapshot!(results_csv(&evidence), @"");
+        insta::assert_snapshot!(results_csv(&evidence), @r#"
+        study,arm,network_seed,injury_seed,data_seed,step,phase,fraction_lost,layer,measure,class,value,n
+        "a, b",retrained,1,1,1,0,healthy,0,,accuracy,,0.9084462761878966,10000
+        "a, b",retrained,1,1,1,0,healthy,0,,mean_class_accuracy,,0.9084462761878966,10
+        "a, b",retrained,1,1,1,0,healthy,0,,class_accuracy,plane,0.8111156904697417,1000
+        "a, b",retrained,1,1,1,0,healthy,0,,class_accuracy,car,0.8288934682475195,1000
+        "a, b",retrained,1,1,1,0,healthy,0,penultimate,rdm_similarity_tau_b,,1,499500
+        "a, b",retrained,1,1,1,0,healthy,0,penultimate,rdm_pairs_left_out,,0,499500
+        "a, b",retrained,1,1,1,1,injured,0.19999999999999996,,accuracy,,0.28248942041397096,10000
+        "a, b",retrained,1,1,1,1,injured,0.19999999999999996,,mean_class_accuracy,,0.28248942041397096,10
+        "a, b",retrained,1,1,1,1,injured,0.19999999999999996,,class_accuracy,plane,0.29422355103492737,1000
+        "a, b",retrained,1,1,1,1,injured,0.19999999999999996,,class_accuracy,car,0.29777910659048296,1000
+        "a, b",retrained,1,1,1,1,injured,0.19999999999999996,penultimate,rdm_similarity_tau_b,,NaN,499500
+        "a, b",retrained,1,1,1,1,injured,0.19999999999999996,penultimate,rdm_pairs_left_out,,0,499500
+        "a, b",retrained,1,1,1,1,treated,0.19999999999999996,,accuracy,,0.9256543970107991,10000
+        "a, b",retrained,1,1,1,1,treated,0.19999999999999996,,mean_class_accuracy,,0.9256543970107991,10
+        "a, b",retrained,1,1,1,1,treated,0.19999999999999996,,class_accuracy,plane,0.8541359925270043,1000
+        "a, b",retrained,1,1,1,1,treated,0.19999999999999996,,class_accuracy,car,0.871913770304782,1000
+        "a, b",retrained,1,1,1,1,treated,0.19999999999999996,penultimate,rdm_similarity_tau_b,,0.7284815955162031,499500
+        "a, b",retrained,1,1,1,1,treated,0.19999999999999996,penultimate,rdm_pairs_left_out,,0,499500
+        "#);
     }
 
     #[test]

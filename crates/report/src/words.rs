@@ -35,13 +35,6 @@ pub(crate) fn correlation(method: &str) -> String {
 }
 
 impl Unit {
-    pub(crate) fn factor(self) -> f64 {
-        match self {
-            Unit::Percent => 100.0,
-            Unit::Number => 1.0,
-        }
-    }
-
     /// The value alone: "92.3 %", "0.712".
     pub(crate) fn value(self, value: f64) -> String {
         match self {

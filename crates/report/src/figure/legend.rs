@@ -122,7 +122,7 @@ mod tests {
         assert_eq!([900.0, 250.0, 130.0, 20.0].map(|room| short.columns(room)), [4, 3, 1, 1]);
         assert_eq!(short.height(20.0), 5.0 * ROW);
         assert_eq!(
-            legend(&["a", "b", "a label that is much longer than the others"]).columns(460.0),
+            legend(&["a", "b", "a label that is much longer than the others"]).columns(560.0),
             3,
             "columns are as wide as they must be"
         );
