@@ -66,6 +66,14 @@ impl Course {
         Self { injury: arm.injury.clone(), lesson, steps }
     }
 
+    /// Steps of the course of disease.
+    pub fn stages(&self) -> u32 {
+        let stage = |step: &Step| match *step {
+            Step::Injure { stage } | Step::Learn { stage, .. } | Step::Perceive { stage, .. } => stage,
+        };
+        self.steps.iter().map(stage).max().unwrap_or(0)
+    }
+
     /// How many epochs of learning.
     pub fn epochs(&self) -> usize {
         self.steps.iter().filter(|step| matches!(step, Step::Learn { .. })).count()

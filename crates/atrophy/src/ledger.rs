@@ -48,7 +48,7 @@ impl Ledger {
     /// Opens the ledger in `folder`, or begins it. Refuses a folder that belongs to another study or cause, or that holds
     /// other files.
     pub fn open(folder: &Path, title: &Title) -> Result<Self> {
-        let ledger = Self { folder: folder.to_owned() };
+        let ledger = Self::at(folder);
         if let Some(found) = Self::title(folder)? {
             refuse_other(folder, &found, title)?;
             return Ok(ledger);
@@ -60,6 +60,11 @@ impl Ledger {
         fs::create_dir_all(folder).or_trouble(Exit::Failed, || cannot("create the folder", folder))?;
         write_aside(&folder.join("ledger.json"), &pretty(title))?;
         Ok(ledger)
+    }
+
+    /// The ledger that is known to be in `folder`.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
     }
 
     /// The title of the ledger in `folder`; none if there is no ledger.
@@ -269,6 +274,11 @@ impl OpenCase {
             None => begun,
         };
         Ok(Some(Self { folder: folder.to_owned(), _lock: lock, case }))
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The committed state of the network, checked against its checksum; none if nothing changed it yet.

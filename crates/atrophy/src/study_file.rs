@@ -7,6 +7,7 @@ use neuro::study::Study;
 use sha2::{Digest, Sha256};
 use toml_edit::{Document, DocumentMut, Item, Value};
 
+use crate::trial::GivenWeights;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
 /// The studies that come with the program: name and text.
@@ -135,11 +136,10 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The given weights, if the study names any: their bytes.
-pub fn given_weights(file: &StudyFile) -> Result<Option<Vec<u8>>> {
+/// The given weights, if the study names any.
+pub fn given_weights(file: &StudyFile) -> Result<Option<GivenWeights>> {
     let Some(path) = &file.study.schooling.weights else { return Ok(None) };
-    let path = file.folder.join(path);
-    std::fs::read(&path)
-        .or_trouble(Exit::Data, || format!("{}: schooling.weights: cannot read {}", file.shown, path.display()))
-        .map(Some)
+    let shown = format!("{}: schooling.weights: {}", file.shown, file.folder.join(path).display());
+    let bytes = std::fs::read(file.folder.join(path)).or_trouble(Exit::Data, || shown.clone())?;
+    Ok(Some(GivenWeights { shown, bytes }))
 }
