@@ -1,0 +1,253 @@
+//! Ten classes of drawn objects, for studies that need no data of their own.
+//!
+//! Each image is one object on a shaded ground, between fragments that lie behind and before it, under noise.
+//! Place, size, proportions, angle, colours and fragments are drawn anew for every image from a stream of its own,
+//! so an image is the same whatever else is asked for, and in whatever order they are drawn.
+//!
+//! Only `+ - * /`, square roots and comparisons are used, which IEEE 754 rounds alike everywhere. Sines and logarithms
+//! come from each system's library and may differ in the last digit, which would turn up as a different pixel.
+
+use neuro::images::{Images, Shape, Stimuli};
+use neuro::seed::{Address, Purpose, Seed, Stream};
+use rayon::prelude::*;
+
+use crate::{Collection, Counts, Outline};
+
+const NAME: &str = "shapes";
+const SHAPE: Shape = Shape { channels: 3, height: 32, width: 32 };
+const SIDE: usize = SHAPE.width;
+
+/// The root of all drawn images; another number would be another set.
+const SEED: Seed = Seed(10);
+
+/// The classes in the order of their labels: neighbours are the ones that are easily taken for each other.
+const CLASSES: [(&str, Figure); 10] = [
+    ("disc", Figure::Disc),
+    ("ring", Figure::Ring),
+    ("crescent", Figure::Crescent),
+    ("square", Figure::Square),
+    ("frame", Figure::Frame),
+    ("ell", Figure::Ell),
+    ("triangle", Figure::Triangle),
+    ("arrow", Figure::Arrow),
+    ("cross", Figure::Cross),
+    ("star", Figure::Star),
+];
+
+/// As many images as asked for.
+pub(crate) fn counts(train: u32, assessment: u32, test: u32) -> Counts {
+    Counts { train: train as usize, assessment: assessment as usize, test: test as usize }
+}
+
+/// Draws the three sets. Takes about a second for 6000 images.
+pub(crate) fn load(counts: Counts) -> Stimuli {
+    let collection = Collection {
+        name: NAME,
+        source: "drawn by the program itself".to_owned(),
+        note: None,
+        classes: class_names(),
+        train: images(0, counts.train),
+        assessment: images(1, counts.assessment),
+        test: images(2, counts.test),
+    };
+    collection.into_stimuli()
+}
+
+/// What `load` will give.
+pub(crate) fn outline(counts: Counts) -> Outline {
+    Outline { name: NAME.to_owned(), shape: SHAPE, classes: class_names(), counts, archive: None }
+}
+
+fn class_names() -> Vec<String> {
+    CLASSES.iter().map(|&(name, _)| name.to_owned()).collect()
+}
+
+/// The first `count` images of one of the three sets. Classes take turns, so any part of a set is balanced.
+fn images(set: u64, count: usize) -> Images {
+    let mut pixels = vec![0; count * SHAPE.len()];
+    pixels.par_chunks_exact_mut(SHAPE.len()).enumerate().for_each(|(index, pixels)| {
+        // counts are 32-bit, so that no two sets ever share an address
+        let item = (set << 32) + index as u64;
+        let mut stream = SEED.stream(Purpose::Drawing, Address { item, ..Address::default() });
+        draw(CLASSES[index % CLASSES.len()].1, &mut stream, pixels);
+    });
+    let labels = (0..count).map(|index| (index % CLASSES.len()) as u16).collect();
+    Images::new(SHAPE, pixels, labels)
+}
+
+/// Draws one image, as planes.
+fn draw(object: Figure, stream: &mut Stream, pixels: &mut [u8]) {
+    let ground = Colour::any(stream);
+    let mut canvas = Canvas::shaded(ground, stream);
+    for _ in 0..2 + stream.below(3) {
+        canvas.paint(&Stroke::fragment(ground, stream));
+    }
+    canvas.paint(&Stroke::object(object, ground, stream));
+    for _ in 0..1 + stream.below(2) {
+        canvas.paint(&Stroke::fragment(ground, stream));
+    }
+    canvas.develop(stream, pixels);
+}
+
+/// Red, green and blue, 0 to 255.
+#[derive(Clone, Copy)]
+struct Colour([f64; 3]);
+
+impl Colour {
+    fn any(stream: &mut Stream) -> Self {
+        Self([0; 3].map(|_| stream.between(60.0, 195.0)))
+    }
+
+    /// A colour at `distance` from this one, in any direction.
+    fn away(self, distance: f64, stream: &mut Stream) -> Self {
+        let direction = loop {
+            let point = [0; 3].map(|_| stream.between(-1.0, 1.0));
+            let square: f64 = point.iter().map(|x| x * x).sum();
+            if (0.01..1.0).contains(&square) {
+                break point.map(|x| x / square.sqrt());
+            }
+        };
+        Self(std::array::from_fn(|channel| self.0[channel] + distance * direction[channel]))
+    }
+}
+
+/// What can be painted, in coordinates in which it lies within a circle of radius 1 or little more around 0.
+#[derive(Clone, Copy)]
+enum Figure {
+    Disc,
+    Ring,
+    Crescent,
+    Square,
+    Frame,
+    Ell,
+    Triangle,
+    Arrow,
+    Cross,
+    Star,
+    /// A short line, found among the fragments only.
+    Dash,
+}
+
+impl Figure {
+    /// Whether a point belongs to the figure; x points right, y down.
+    fn contains(self, x: f64, y: f64) -> bool {
+        let square = x * x + y * y;
+        // within an upright rectangle
+        let inside = |left: f64, right: f64, top: f64, bottom: f64| left < x && x < right && top < y && y < bottom;
+        match self {
+            Self::Disc => square < 0.8,
+            Self::Ring => square < 0.9 && square > 0.25,
+            Self::Crescent => square < 0.95 && (x - 0.45) * (x - 0.45) + y * y > 0.55,
+            Self::Square => inside(-0.75, 0.75, -0.75, 0.75),
+            Self::Frame => inside(-0.8, 0.8, -0.8, 0.8) && !inside(-0.42, 0.42, -0.42, 0.42),
+            Self::Ell => inside(-0.75, 0.75, -0.75, 0.75) && !inside(-0.2, 0.8, -0.8, 0.2),
+            // the point at the top, edges of equal length
+            Self::Triangle => y < 0.55 && 1.732 * x.abs() < y + 1.0,
+            Self::Arrow => (y < 0.05 && x.abs() < 0.85 * (y + 1.0)) || inside(-0.28, 0.28, 0.0, 0.95),
+            Self::Cross => (x.abs() < 0.27 && y.abs() < 0.95) || (y.abs() < 0.27 && x.abs() < 0.95),
+            Self::Star => {
+                // four points: between two of them the edge runs through (0.27, 0.27)
+                let (long, short) = if x.abs() > y.abs() { (x.abs(), y.abs()) } else { (y.abs(), x.abs()) };
+                short < 0.27 && long < 0.27 || short < (1.1 - long) * (0.27 / 0.83)
+            }
+            Self::Dash => inside(-1.0, 1.0, -0.15, 0.15),
+        }
+    }
+}
+
+/// A figure in its place.
+struct Stroke {
+    figure: Figure,
+    colour: Colour,
+    /// Centre, in pixels from the top left corner.
+    centre: (f64, f64),
+    /// The figure's own x and y axes as rows, per pixel.
+    axes: [(f64, f64); 2],
+}
+
+impl Stroke {
+    fn object(figure: Figure, ground: Colour, stream: &mut Stream) -> Self {
+        let size = stream.between(7.0, 11.0);
+        let middle = SIDE as f64 / 2.0;
+        let play = middle - size - 0.5;
+        let centre = (middle + stream.between(-play, play), middle + stream.between(-play, play));
+        let stretch = stream.between(0.85, 1.15);
+        let contrast = stream.between(40.0, 110.0);
+        Self::place(figure, ground.away(contrast, stream), centre, (size * stretch, size / stretch), stream)
+    }
+
+    /// A small piece of anything, anywhere.
+    fn fragment(ground: Colour, stream: &mut Stream) -> Self {
+        let figures = [Figure::Dash, Figure::Dash, Figure::Disc, Figure::Square, Figure::Triangle];
+        let figure = figures[stream.below(figures.len() as u64) as usize];
+        let size = if matches!(figure, Figure::Dash) { stream.between(3.0, 7.0) } else { stream.between(1.5, 3.0) };
+        let side = SIDE as f64;
+        let centre = (stream.between(0.0, side), stream.between(0.0, side));
+        let contrast = stream.between(40.0, 110.0);
+        Self::place(figure, ground.away(contrast, stream), centre, (size, size), stream)
+    }
+
+    /// Turns the figure by any angle.
+    fn place(figure: Figure, colour: Colour, centre: (f64, f64), size: (f64, f64), stream: &mut Stream) -> Self {
+        // half-angle formulas: t = tan(angle / 2) covers an eighth turn to either side, quarter turns do the rest
+        let eighth = 2f64.sqrt() - 1.0;
+        let t = stream.between(-eighth, eighth);
+        let (cos, sin) = ((1.0 - t * t) / (1.0 + t * t), 2.0 * t / (1.0 + t * t));
+        let (cos, sin) = [(cos, sin), (-sin, cos), (-cos, -sin), (sin, -cos)][stream.below(4) as usize];
+        let axes = [(cos / size.0, sin / size.0), (-sin / size.1, cos / size.1)];
+        Self { figure, colour, centre, axes }
+    }
+
+    /// Whether a point of the image lies within the figure.
+    fn covers(&self, x: f64, y: f64) -> bool {
+        let (x, y) = (x - self.centre.0, y - self.centre.1);
+        let [across, along] = self.axes.map(|axis| axis.0 * x + axis.1 * y);
+        self.figure.contains(across, along)
+    }
+}
+
+/// An image in the making.
+struct Canvas(Vec<Colour>);
+
+impl Canvas {
+    /// Samples along each side of a pixel; their share under a figure is how much of its colour the pixel takes.
+    const SAMPLES: usize = 4;
+
+    /// A ground that brightens steadily in some direction.
+    fn shaded(colour: Colour, stream: &mut Stream) -> Self {
+        let slopes = [0; 3].map(|_| (stream.between(-1.2, 1.2), stream.between(-1.2, 1.2)));
+        let middle = SIDE as f64 / 2.0;
+        let at = |index: usize| {
+            let (x, y) = ((index % SIDE) as f64 - middle, (index / SIDE) as f64 - middle);
+            Colour(std::array::from_fn(|channel| colour.0[channel] + slopes[channel].0 * x + slopes[channel].1 * y))
+        };
+        Self((0..SIDE * SIDE).map(at).collect())
+    }
+
+    fn paint(&mut self, stroke: &Stroke) {
+        let step = 1.0 / Self::SAMPLES as f64;
+        let offsets = [0, 1, 2, 3].map(|sample| (sample as f64 + 0.5) * step);
+        for (index, pixel) in self.0.iter_mut().enumerate() {
+            let (left, top) = ((index % SIDE) as f64, (index / SIDE) as f64);
+            let row = |y: f64| offsets.iter().filter(|&x| stroke.covers(left + x, top + y)).count();
+            let covered: usize = offsets.iter().map(|&y| row(y)).sum();
+            let share = covered as f64 * step * step;
+            for (value, new) in pixel.0.iter_mut().zip(stroke.colour.0) {
+                *value += share * (new - *value);
+            }
+        }
+    }
+
+    /// Adds noise and rounds to bytes.
+    fn develop(&self, stream: &mut Stream, pixels: &mut [u8]) {
+        let noise = stream.between(5.0, 25.0);
+        for (index, pixel) in self.0.iter().enumerate() {
+            for (channel, value) in pixel.0.iter().enumerate() {
+                // the sum of three uniform draws is near enough to normal; its deviation is 1/2
+                let grain = stream.unit() + stream.unit() + stream.unit() - 1.5;
+                let noisy = value + 2.0 * noise * grain;
+                pixels[channel * SIDE * SIDE + index] = (noisy.clamp(0.0, 255.0) + 0.5) as u8;
+            }
+        }
+    }
+}
