@@ -18,7 +18,7 @@ use crate::ledger::{FORMAT, Ledger, Title};
 use crate::screen::Screen;
 use crate::study_file::{self, StudyFile};
 use crate::sweep::{self, Standing};
-use crate::trial::{GivenWeights, Lab};
+use crate::trial::Lab;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 use crate::{bench, list, plan};
 

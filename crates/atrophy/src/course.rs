@@ -1,9 +1,9 @@
 //! What happens in a case, in order: the plan of a subject's schooling or of a trial, as plain data.
 
 use neuro::injury::Injury;
-use neuro::lesson::Lesson;
+use neuro::lesson::{Lesson, Schooling};
 use neuro::record::Phase;
-use neuro::study::{Arm, Schooling};
+use neuro::study::Arm;
 
 /// One step of a case. Each is carried out, then committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

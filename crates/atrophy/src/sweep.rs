@@ -93,23 +93,17 @@ fn unfinished_arms<'a>(lab: &Lab<'a>, ledger: &Ledger, seeds: TrialSeeds) -> Res
 /// Images still to be learned from and to be looked at, in all cases together.
 fn work_left(lab: &Lab<'_>, ledger: &Ledger) -> Result<Work> {
     let mut work = Work::default();
-    let mut add = |course: &Course, case: Option<Case>| {
-        let done = case.map_or(0, |case| case.steps_done).min(course.steps.len());
-        let left = Course { steps: course.steps[done..].to_vec(), ..course.clone() };
-        work.learned += (left.epochs() * lab.stimuli.train.len()) as u64;
-        work.perceived += (left.readings() * lab.stimuli.test.len()) as u64;
-    };
     let mut subjects = Vec::new();
     for seeds in lab.study.seeds.trials() {
         if !subjects.contains(&seeds.subject()) {
             subjects.push(seeds.subject());
-            add(&Course::of_schooling(&lab.study.schooling), Case::read(&ledger.subject(seeds))?);
+            work.add(lab, &Course::of_schooling(&lab.study.schooling), Case::read(&ledger.subject(seeds))?);
         }
         for arm in &lab.study.arms {
-            add(&Course::of_arm(arm, &lab.study.schooling), Case::read(&ledger.trial(arm.name.as_str(), seeds))?);
+            work.add(lab, &Course::of_arm(arm, &lab.study.schooling), Case::read(&ledger.trial(arm.name.as_str(), seeds))?);
         }
         if !unfinished_arms(lab, ledger, seeds)?.is_empty() {
-            work.perceived += lab.stimuli.test.len() as u64;
+            work.perceived += lab.stimuli.test.len() as u64; // the yardstick
         }
     }
     Ok(work)
@@ -122,4 +116,14 @@ pub struct Work {
     pub learned: u64,
     /// To look at.
     pub perceived: u64,
+}
+
+impl Work {
+    /// Adds what is left of a case.
+    fn add(&mut self, lab: &Lab<'_>, course: &Course, case: Option<Case>) {
+        let done = case.map_or(0, |case| case.steps_done).min(course.steps.len());
+        let left = Course { steps: course.steps[done..].to_vec(), ..course.clone() };
+        self.learned += (left.epochs() * lab.stimuli.train.len()) as u64;
+        self.perceived += (left.readings() * lab.stimuli.test.len()) as u64;
+    }
 }

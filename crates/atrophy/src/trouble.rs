@@ -38,7 +38,7 @@ impl Trouble {
     /// Prints the message to standard error, `error:` in colour where colours are wanted.
     pub fn show(&self) {
         // a standard error that is gone cannot be told so
-        let _ = clap::Error::<clap::error::DefaultFormatter>::raw(clap::error::ErrorKind::Io, format!("{}\n", self.message)).print();
+        let _ = clap::Error::raw(clap::error::ErrorKind::Io, format!("{}\n", self.message)).print();
     }
 }
 

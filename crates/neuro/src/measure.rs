@@ -5,7 +5,8 @@
 
 use std::sync::OnceLock;
 
-use rsa::{Method, Over, Prepared, Rdm};
+pub use rsa::{Method, Over};
+use rsa::{Prepared, Rdm};
 use serde::{Deserialize, Serialize};
 
 use crate::record::Reading;
