@@ -260,7 +260,7 @@ impl CifarSet {
     fn collect(&self, files: &Files, counts: Counts, source: String, note: Option<String>) -> Stimuli {
         let all = self.train_files.len() * self.images_per_train_file;
         let collection = Collection {
-            name: self.name,
+            name: self.name.to_owned(),
             source,
             note,
             classes: files.get(self.class_file).map_or_else(|| self.official_classes(), |bytes| class_names(bytes)),

@@ -42,7 +42,7 @@ pub(crate) fn counts(train: u32, assessment: u32, test: u32) -> Counts {
 /// Draws the three sets. Takes about a second for 6000 images.
 pub(crate) fn load(counts: Counts) -> Stimuli {
     let collection = Collection {
-        name: NAME,
+        name: NAME.to_owned(),
         source: "drawn by the program itself".to_owned(),
         note: None,
         classes: class_names(),
@@ -79,11 +79,11 @@ fn images(set: u64, count: usize) -> Images {
 fn draw(object: Figure, stream: &mut Stream, pixels: &mut [u8]) {
     let ground = Colour::any(stream);
     let mut canvas = Canvas::shaded(ground, stream);
-    for _ in 0..2 + stream.below(3) {
+    for _ in 0..1 + stream.below(3) {
         canvas.paint(&Stroke::fragment(ground, stream));
     }
     canvas.paint(&Stroke::object(object, ground, stream));
-    for _ in 0..1 + stream.below(2) {
+    for _ in 0..stream.below(2) {
         canvas.paint(&Stroke::fragment(ground, stream));
     }
     canvas.develop(stream, pixels);
@@ -95,13 +95,13 @@ struct Colour([f64; 3]);
 
 impl Colour {
     fn any(stream: &mut Stream) -> Self {
-        Self([0; 3].map(|_| stream.between(60.0, 195.0)))
+        Self([0; 3].map(|_| stream.between(40.0, 130.0)))
     }
 
-    /// A colour at `distance` from this one, in any direction.
-    fn away(self, distance: f64, stream: &mut Stream) -> Self {
+    /// A colour at `distance` from this one, brighter in whatever mixture of red, green and blue.
+    fn brighter(self, distance: f64, stream: &mut Stream) -> Self {
         let direction = loop {
-            let point = [0; 3].map(|_| stream.between(-1.0, 1.0));
+            let point = [0; 3].map(|_| stream.unit());
             let square: f64 = point.iter().map(|x| x * x).sum();
             if (0.01..1.0).contains(&square) {
                 break point.map(|x| x / square.sqrt());
@@ -111,7 +111,7 @@ impl Colour {
     }
 }
 
-/// What can be painted, in coordinates in which it lies within a circle of radius 1 or little more around 0.
+/// What can be painted, in coordinates of its own: about from -1 to 1, with the centre at 0.
 #[derive(Clone, Copy)]
 enum Figure {
     Disc,
@@ -129,6 +129,9 @@ enum Figure {
 }
 
 impl Figure {
+    /// The circle around 0 in which all figures lie.
+    const REACH: f64 = 1.2;
+
     /// Whether a point belongs to the figure; x points right, y down.
     fn contains(self, x: f64, y: f64) -> bool {
         let square = x * x + y * y;
@@ -163,17 +166,19 @@ struct Stroke {
     centre: (f64, f64),
     /// The figure's own x and y axes as rows, per pixel.
     axes: [(f64, f64); 2],
+    /// No point of the figure is farther from the centre than this, in pixels.
+    reach: f64,
 }
 
 impl Stroke {
     fn object(figure: Figure, ground: Colour, stream: &mut Stream) -> Self {
         let size = stream.between(7.0, 11.0);
         let middle = SIDE as f64 / 2.0;
-        let play = middle - size - 0.5;
+        let play = 0.8 * (middle - size);
         let centre = (middle + stream.between(-play, play), middle + stream.between(-play, play));
         let stretch = stream.between(0.85, 1.15);
-        let contrast = stream.between(40.0, 110.0);
-        Self::place(figure, ground.away(contrast, stream), centre, (size * stretch, size / stretch), stream)
+        let contrast = stream.between(50.0, 120.0);
+        Self::place(figure, ground.brighter(contrast, stream), centre, (size * stretch, size / stretch), stream)
     }
 
     /// A small piece of anything, anywhere.
@@ -183,19 +188,26 @@ impl Stroke {
         let size = if matches!(figure, Figure::Dash) { stream.between(3.0, 7.0) } else { stream.between(1.5, 3.0) };
         let side = SIDE as f64;
         let centre = (stream.between(0.0, side), stream.between(0.0, side));
-        let contrast = stream.between(40.0, 110.0);
-        Self::place(figure, ground.away(contrast, stream), centre, (size, size), stream)
+        let contrast = stream.between(40.0, 90.0);
+        Self::place(figure, ground.brighter(contrast, stream), centre, (size, size), stream)
     }
 
-    /// Turns the figure by any angle.
+    /// Turns the figure by up to an eighth of a circle to either side.
     fn place(figure: Figure, colour: Colour, centre: (f64, f64), size: (f64, f64), stream: &mut Stream) -> Self {
-        // half-angle formulas: t = tan(angle / 2) covers an eighth turn to either side, quarter turns do the rest
+        // half-angle formulas with t = tan(angle / 2)
         let eighth = 2f64.sqrt() - 1.0;
         let t = stream.between(-eighth, eighth);
         let (cos, sin) = ((1.0 - t * t) / (1.0 + t * t), 2.0 * t / (1.0 + t * t));
-        let (cos, sin) = [(cos, sin), (-sin, cos), (-cos, -sin), (sin, -cos)][stream.below(4) as usize];
         let axes = [(cos / size.0, sin / size.0), (-sin / size.1, cos / size.1)];
-        Self { figure, colour, centre, axes }
+        Self { figure, colour, centre, axes, reach: Figure::REACH * size.0.max(size.1) }
+    }
+
+    /// Whether a pixel, told by its top left corner, may have a part in the figure.
+    fn may_touch(&self, left: f64, top: f64) -> bool {
+        let (x, y) = (left + 0.5 - self.centre.0, top + 0.5 - self.centre.1);
+        // 0.71 is half the diagonal of a pixel
+        let reach = self.reach + 0.71;
+        x * x + y * y < reach * reach
     }
 
     /// Whether a point of the image lies within the figure.
@@ -229,6 +241,9 @@ impl Canvas {
         let offsets = [0, 1, 2, 3].map(|sample| (sample as f64 + 0.5) * step);
         for (index, pixel) in self.0.iter_mut().enumerate() {
             let (left, top) = ((index % SIDE) as f64, (index / SIDE) as f64);
+            if !stroke.may_touch(left, top) {
+                continue;
+            }
             let row = |y: f64| offsets.iter().filter(|&x| stroke.covers(left + x, top + y)).count();
             let covered: usize = offsets.iter().map(|&y| row(y)).sum();
             let share = covered as f64 * step * step;
@@ -240,7 +255,7 @@ impl Canvas {
 
     /// Adds noise and rounds to bytes.
     fn develop(&self, stream: &mut Stream, pixels: &mut [u8]) {
-        let noise = stream.between(5.0, 25.0);
+        let noise = stream.between(4.0, 14.0);
         for (index, pixel) in self.0.iter().enumerate() {
             for (channel, value) in pixel.0.iter().enumerate() {
                 // the sum of three uniform draws is near enough to normal; its deviation is 1/2
