@@ -112,7 +112,7 @@ impl Colour {
 }
 
 /// What can be painted, in coordinates of its own: about from -1 to 1, with the centre at 0.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Figure {
     Disc,
     Ring,
@@ -263,6 +263,151 @@ impl Canvas {
                 let noisy = value + 2.0 * noise * grain;
                 pixels[channel * SIDE * SIDE + index] = (noisy.clamp(0.0, 255.0) + 0.5) as u8;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checksum;
+
+    /// Pins every byte: if this fails, every recorded result on shapes has lost its stimuli.
+    #[test]
+    fn the_images_never_change() {
+        let stimuli = load(counts(30, 20, 10));
+        assert_eq!(stimuli.provenance.sha256, "849f2a7bae5d17bd9b8688ba8d69ae8f1df8fbd16d24500547a9e180edc58883");
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        let draw = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| images(0, 200))
+        };
+        assert!(draw(1) == draw(7));
+    }
+
+    #[test]
+    fn classes_take_turns() {
+        let stimuli = load(counts(100, 20, 47));
+        for (images, at_least) in [(&stimuli.train, 10), (&stimuli.assessment, 2), (&stimuli.test, 4)] {
+            let of = |class: u16| images.labels().iter().filter(|&&label| label == class).count();
+            assert!((0..10).all(|class| (at_least..=at_least + 1).contains(&of(class))), "{:?}", images.labels());
+        }
+        assert_eq!(stimuli.classes.len(), 10);
+        assert_eq!(outline(counts(100, 20, 47)).classes, stimuli.classes);
+    }
+
+    #[test]
+    fn an_image_does_not_depend_on_how_many_are_drawn() {
+        let (few, many) = (load(counts(10, 5, 20)), load(counts(40, 30, 25)));
+        assert_eq!(few.train, many.train.select(&(0..10).collect::<Vec<_>>()));
+        assert_eq!(few.assessment, many.assessment.select(&(0..5).collect::<Vec<_>>()));
+        assert_eq!(few.test, many.test.select(&(0..20).collect::<Vec<_>>()));
+    }
+
+    #[test]
+    fn no_image_comes_twice() {
+        let stimuli = load(counts(300, 300, 300));
+        let sets = [&stimuli.train, &stimuli.assessment, &stimuli.test];
+        let mut images: Vec<&[u8]> = sets.into_iter().flat_map(|set| (0..set.len()).map(|index| set.image(index))).collect();
+        images.sort_unstable();
+        images.dedup();
+        assert_eq!(images.len(), 900);
+    }
+
+    #[test]
+    fn none_may_be_asked_for() {
+        let stimuli = load(counts(1, 0, 1));
+        assert!(stimuli.assessment.is_empty());
+        assert_eq!(stimuli.provenance.sha256, checksum([&stimuli.train, &stimuli.assessment, &stimuli.test]));
+    }
+
+    const FIGURES: [Figure; 11] = [
+        Figure::Disc,
+        Figure::Ring,
+        Figure::Crescent,
+        Figure::Square,
+        Figure::Frame,
+        Figure::Ell,
+        Figure::Triangle,
+        Figure::Arrow,
+        Figure::Cross,
+        Figure::Star,
+        Figure::Dash,
+    ];
+
+    /// Share of the points of a fine grid over the figure's surroundings, times their area.
+    fn area(figure: Figure) -> f64 {
+        let grid = |index: u32| f64::from(index) / 400.0 - 1.5;
+        let points = (0..1200).flat_map(|y| (0..1200).map(move |x| (grid(x), grid(y))));
+        points.filter(|&(x, y)| figure.contains(x, y)).count() as f64 / (400.0 * 400.0)
+    }
+
+    #[test]
+    fn figures_have_the_area_that_geometry_gives() {
+        let pi = std::f64::consts::PI;
+        let expected = [
+            (Figure::Disc, pi * 0.8),
+            (Figure::Ring, pi * (0.9 - 0.25)),
+            (Figure::Square, 1.5 * 1.5),
+            (Figure::Frame, 1.6 * 1.6 - 0.84 * 0.84),
+            (Figure::Ell, 1.5 * 1.5 - 0.95 * 0.95),
+            (Figure::Triangle, 1.55 * 1.55 / 1.732),
+            (Figure::Arrow, 0.85 * 1.05 * 1.05 + 0.56 * 0.9),
+            (Figure::Cross, 2.0 * 1.9 * 0.54 - 0.54 * 0.54),
+            (Figure::Star, 0.54 * 0.54 + 4.0 * 0.27 * 0.83),
+            (Figure::Dash, 2.0 * 0.3),
+        ];
+        for (figure, expected) in expected {
+            let found = area(figure);
+            assert!((found - expected).abs() < 0.02, "{figure:?}: {found}, not {expected}");
+        }
+        // two circles of radii 0.9747 and 0.7416, 0.45 apart; their common part by the formula for a lens
+        let (r, s, d) = (0.95f64.sqrt(), 0.55f64.sqrt(), 0.45f64);
+        let (p, q) = ((d * d + r * r - s * s) / (2.0 * d), (d * d + s * s - r * r) / (2.0 * d));
+        let lens = r * r * (p / r).acos() - p * (r * r - p * p).sqrt() + s * s * (q / s).acos() - q * (s * s - q * q).sqrt();
+        let found = area(Figure::Crescent);
+        assert!((found - (pi * r * r - lens)).abs() < 0.02, "crescent: {found}, not {}", pi * r * r - lens);
+    }
+
+    #[test]
+    fn figures_lie_within_their_reach() {
+        let grid = |index: u32| f64::from(index) / 100.0 - 2.0;
+        for figure in FIGURES {
+            for (x, y) in (0..400).flat_map(|y| (0..400).map(move |x| (grid(x), grid(y)))) {
+                let far = x * x + y * y > Figure::REACH * Figure::REACH;
+                assert!(!(far && figure.contains(x, y)), "{figure:?} has a point at {x}, {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stroke_covers_as_much_as_its_figure() {
+        let black = Colour([0.0; 3]);
+        for (index, figure) in FIGURES.into_iter().enumerate() {
+            let mut stream = SEED.stream(Purpose::Drawing, Address { item: index as u64, ..Address::default() });
+            let mut canvas = Canvas(vec![black; SIDE * SIDE]);
+            let stroke = Stroke::place(figure, Colour([1.0; 3]), (15.7, 16.1), (10.0, 8.0), &mut stream);
+            canvas.paint(&stroke);
+            let painted: f64 = canvas.0.iter().map(|pixel| pixel.0[0]).sum();
+            let expected = area(figure) * 80.0;
+            assert!((painted - expected).abs() < 0.03 * expected + 1.0, "{figure:?}: {painted}, not {expected}");
+            assert!(canvas.0.iter().any(|pixel| pixel.0[0] > 0.2 && pixel.0[0] < 0.8), "{figure:?} has hard edges");
+        }
+    }
+
+    #[test]
+    fn objects_lie_within_the_image() {
+        for item in 0..500 {
+            let mut stream = SEED.stream(Purpose::Drawing, Address { item, ..Address::default() });
+            let object = Stroke::object(Figure::Disc, Colour([0.0; 3]), &mut stream);
+            let inside = |centre: f64| centre > 6.0 && centre < SIDE as f64 - 6.0;
+            assert!(inside(object.centre.0) && inside(object.centre.1), "{:?}", object.centre);
+            let [a, b] = object.axes;
+            let turned = (a.0 * b.0 + a.1 * b.1).abs();
+            assert!(turned < 1e-12, "the axes are not at right angles: {turned}");
         }
     }
 }

@@ -31,14 +31,14 @@ pub(crate) enum Manner {
 pub(crate) fn serve(body: Vec<u8>, manners: Vec<Manner>) -> (String, JoinHandle<Vec<(String, Option<String>)>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let server = thread::spawn(move || {
-        manners.into_iter().map(|manner| answer(listener.accept().unwrap().0, &body, manner)).collect()
-    });
+    let server =
+        thread::spawn(move || manners.into_iter().map(|manner| answer(listener.accept().unwrap().0, &body, manner)).collect());
     (address, server)
 }
 
 fn answer(mut stream: TcpStream, body: &[u8], manner: Manner) -> (String, Option<String>) {
-    let lines: Vec<String> = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    let lines: Vec<String> =
+        BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
     let path = lines[0].split(' ').nth(1).unwrap().to_owned();
     let range = lines.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("range: ").map(str::to_owned));
     let from = range.as_ref().map(|range| range["bytes=".len()..].trim_end_matches('-').parse::<usize>().unwrap());
