@@ -4,13 +4,13 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Instant;
 
+use net::{Device, Network};
 use neuro::architecture::Blueprint;
 use neuro::images::{Images, Shape};
 use neuro::lesson::{Augmentation, Lesson, Schedule};
 use neuro::quantity::{Fraction, NonNegative, Positive};
 use neuro::responses::Showing;
 use neuro::seed::{Address, Purpose, Seed};
-use net::{Device, Network};
 use serde_json::{Value, json};
 
 use crate::command::{BUILD, use_threads};
@@ -63,7 +63,8 @@ pub struct Measured {
 impl Train {
     /// Measures.
     pub fn measure(self) -> Result<Measured> {
-        let device: Device = self.device.parse().map_err(|error: net::DeviceError| Trouble::new(Exit::Study, error.to_string()))?;
+        let device: Device =
+            self.device.parse().map_err(|error: net::DeviceError| Trouble::new(Exit::Study, error.to_string()))?;
         let architecture = self
             .blueprint()?
             .architecture(SHAPE, CLASSES)
@@ -104,7 +105,8 @@ impl Train {
 
     fn blueprint(&self) -> Result<Blueprint> {
         let wrong = |what: String| Trouble::new(Exit::Study, what);
-        let unknown = || wrong(format!("--network {}: choose vgg11, vgg13, vgg16 or vgg19, or one of them with -bn", self.network));
+        let unknown =
+            || wrong(format!("--network {}: choose vgg11, vgg13, vgg16 or vgg19, or one of them with -bn", self.network));
         let (name, batch_norm) = match self.network.strip_suffix("-bn") {
             Some(name) => (name, true),
             None => (self.network.as_str(), false),

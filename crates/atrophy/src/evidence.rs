@@ -37,11 +37,13 @@ pub fn report(folder: &Path) -> Result<Reported> {
 /// All that is committed in a ledger.
 pub fn gather(folder: &Path) -> Result<Evidence> {
     let Some(title) = Ledger::title(folder)? else {
-        let message = format!("{} holds no study (no ledger.json); give the folder that `atrophy run` wrote to", folder.display());
+        let message =
+            format!("{} holds no study (no ledger.json); give the folder that `atrophy run` wrote to", folder.display());
         return Err(Trouble::new(Exit::Study, message));
     };
-    let study: Study = serde_json::from_value(title.study)
-        .or_trouble(Exit::Refused, || format!("{} holds a study that this build does not understand", folder.join("ledger.json").display()))?;
+    let study: Study = serde_json::from_value(title.study).or_trouble(Exit::Refused, || {
+        format!("{} holds a study that this build does not understand", folder.join("ledger.json").display())
+    })?;
     let ledger = Ledger::at(folder);
 
     let mut schooling: Vec<(TrialSeeds, Vec<EpochRecord>)> = Vec::new();

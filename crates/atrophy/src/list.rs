@@ -13,13 +13,22 @@ const NETWORKS: [(&str, &str); 2] = [
         "{ vgg = { depth = 19, batch_norm = true, head = [], width = 1.0 } }",
         "VGG 11, 13, 16 or 19 (Simonyan & Zisserman 2015), dense head of any widths ([4096, 4096]: the original), width multiplier",
     ),
-    ("{ tiny = { batch_norm = true, head = [64], width = 1.0 } }", "three convolutions (8, 16 and 32 channels x width), for tests and quick looks"),
+    (
+        "{ tiny = { batch_norm = true, head = [64], width = 1.0 } }",
+        "three convolutions (8, 16 and 32 channels x width), for tests and quick looks",
+    ),
 ];
 
 const STIMULI: [(&str, &str); 4] = [
-    ("{ cifar10 = {} }", "CIFAR-10 (Krizhevsky 2009); train, assessment and test take part of it; downloaded where it is missing"),
+    (
+        "{ cifar10 = {} }",
+        "CIFAR-10 (Krizhevsky 2009); train, assessment and test take part of it; downloaded where it is missing",
+    ),
     ("{ cifar100 = {} }", "CIFAR-100, fine labels; the same options"),
-    ("{ folder = { path = \"pictures\", size = 32 } }", "PNG or JPEG pictures in train/CLASS/ and test/CLASS/, resized and cropped"),
+    (
+        "{ folder = { path = \"pictures\", size = 32 } }",
+        "PNG or JPEG pictures in train/CLASS/ and test/CLASS/, resized and cropped",
+    ),
     ("{ shapes = { train = 4000, test = 1000 } }", "ten classes of drawn objects, 32 x 32 pixels, made on the spot"),
 ];
 
@@ -38,7 +47,10 @@ fn chapters() -> Vec<(&'static str, Vec<Choice>)> {
         ("measures", Measure::examples().iter().map(|(measure, sentence)| choice(measure, sentence)).collect()),
         ("networks", NETWORKS.iter().map(plain).collect()),
         ("stimuli", STIMULI.iter().map(plain).collect()),
-        ("studies", BUILT_IN.iter().map(|(name, text)| Choice { written: (*name).to_owned(), sentence: question(text) }).collect()),
+        (
+            "studies",
+            BUILT_IN.iter().map(|(name, text)| Choice { written: (*name).to_owned(), sentence: question(text) }).collect(),
+        ),
     ]
 }
 

@@ -173,7 +173,8 @@ impl Work {
         let schooling = Course::of_schooling(&study.schooling);
         let epochs = subjects.len() * schooling.epochs() + trials.len() * arms.iter().map(|arm| arm.epochs).sum::<usize>();
         // each seed's healthy network is read once more, as the yardstick of its trials
-        let readings = subjects.len() * schooling.readings() + trials.len() * (1 + arms.iter().map(|arm| arm.readings).sum::<usize>());
+        let readings =
+            subjects.len() * schooling.readings() + trials.len() * (1 + arms.iter().map(|arm| arm.readings).sum::<usize>());
         let (images_learned, images_read) = ((epochs * counts.train) as u64, (readings * counts.test) as u64);
         let per_image = 2.0 * architecture.multiplications() as f64;
         Self {
@@ -236,7 +237,8 @@ impl fmt::Display for Plan {
         if let Some(bytes) = self.download_bytes {
             writeln!(f, "           downloaded if it is not there yet: {}", size(bytes))?;
         }
-        let taps: Vec<String> = self.probe.iter().map(|tap| format!("{} ({} features)", tap.layer, grouped(tap.features as u64))).collect();
+        let taps: Vec<String> =
+            self.probe.iter().map(|tap| format!("{} ({} features)", tap.layer, grouped(tap.features as u64))).collect();
         let taps = if taps.is_empty() { "no layer".to_owned() } else { taps.join(", ") };
         writeln!(f, "probe      {} images at {taps}", grouped(probe as u64))?;
         writeln!(f, "seeds      {}\n", self.seeds)?;
@@ -269,7 +271,8 @@ impl fmt::Display for Plan {
 /// "139,570,240".
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
     groups.join(",")
 }
 

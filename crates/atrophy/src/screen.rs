@@ -93,7 +93,11 @@ impl Screen {
 
     fn tell_rate(&self) {
         if let Manner::Bar(bar) = &self.manner {
-            bar.set_message(format!("{}{}", self.title, self.rate().map_or_else(String::new, |rate| format!(" ({rate:.0} images/s)"))));
+            bar.set_message(format!(
+                "{}{}",
+                self.title,
+                self.rate().map_or_else(String::new, |rate| format!(" ({rate:.0} images/s)"))
+            ));
         }
     }
 
@@ -156,7 +160,8 @@ impl Screen {
         match event {
             Fetch::Waiting { path } => self.line(&format!("waiting for another process that downloads {}", path.display())),
             Fetch::Started { url, bytes_total, resumed_from } => {
-                let again = if *resumed_from > 0 { format!(", going on after {} MB", resumed_from / 1_000_000) } else { String::new() };
+                let again =
+                    if *resumed_from > 0 { format!(", going on after {} MB", resumed_from / 1_000_000) } else { String::new() };
                 let size = bytes_total.map_or_else(String::new, |bytes| format!(" ({} MB)", bytes / 1_000_000));
                 self.line(&format!("downloading {url}{size}{again}"));
                 if let Manner::Bar(bar) = &mut self.manner {
@@ -182,7 +187,8 @@ fn in_short(record: &Record) -> String {
         Phase::Healthy => String::new(),
         Phase::Injured | Phase::Treated => format!("{:.1} % lost, ", record.fraction_lost * 100.0),
     };
-    let shown = record.readings.iter().filter(|r| r.class.is_empty() && r.measure != "rdm_pairs_left_out" && r.measure != "accuracy");
+    let shown =
+        record.readings.iter().filter(|r| r.class.is_empty() && r.measure != "rdm_pairs_left_out" && r.measure != "accuracy");
     let words: Vec<String> = shown
         .map(|reading| {
             let name = reading.measure.replace('_', " ");

@@ -52,7 +52,10 @@ fn find(path: &Path) -> Result<(String, String, PathBuf, String)> {
     }
     let text = std::fs::read_to_string(path).map_err(|error| {
         let names = BUILT_IN.map(|(name, _)| name).join(", ");
-        Trouble::new(Exit::Study, format!("cannot read the study {shown}: {error}; give a TOML file, or one of the built-in studies {names}"))
+        Trouble::new(
+            Exit::Study,
+            format!("cannot read the study {shown}: {error}; give a TOML file, or one of the built-in studies {names}"),
+        )
     })?;
     let name = path.file_stem().map_or_else(|| "study".to_owned(), |stem| stem.to_string_lossy().into_owned());
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf);
@@ -75,7 +78,9 @@ fn change(text: &str, changes: &[String]) -> Result<String> {
         for step in key_path(key.trim()) {
             place = match step {
                 KeyStep::Name(name) if place.is_table_like() || place.is_none() => &mut place[name],
-                KeyStep::Index(index) if place.as_array_of_tables().is_some_and(|tables| index < tables.len()) => &mut place[index],
+                KeyStep::Index(index) if place.as_array_of_tables().is_some_and(|tables| index < tables.len()) => {
+                    &mut place[index]
+                }
                 _ => return Err(wrong(format!("--set {change}: the study has no '{}'", key.trim()))),
             };
         }

@@ -2,7 +2,7 @@
 
 use neuro::architecture::Architecture;
 use neuro::images::Stimuli;
-use neuro::measure::{Healthy, rdm};
+use neuro::measure::{Healthy, rdm, read_all};
 use neuro::record::{EpochRecord, Phase, Record};
 use neuro::responses::{Responses, Showing};
 use neuro::seed::Address;
@@ -137,13 +137,16 @@ impl Lab<'_> {
     fn network(&self, open: &OpenCase, subject: Option<&Subject>) -> Result<Network> {
         let mut network = self.newborn(open);
         if let Some(bytes) = open.state()? {
-            network.restore(&bytes).or_trouble(Exit::Refused, || format!("{} cannot be gone on with", open.folder().display()))?;
+            network
+                .restore(&bytes)
+                .or_trouble(Exit::Refused, || format!("{} cannot be gone on with", open.folder().display()))?;
         } else if let Some(subject) = subject {
             network.restore(&subject.state).or_trouble(Exit::Refused, || "the healthy network cannot be used".to_owned())?;
         } else if let Some(given) = &self.given_weights {
             network.restore(&given.bytes).or_trouble(Exit::Data, || given.shown.clone())?;
             if network.lesion().lost() > 0 {
-                let message = format!("{}: these weights have a lesion (masks with lost synapses); a subject starts healthy", given.shown);
+                let message =
+                    format!("{}: these weights have a lesion (masks with lost synapses); a subject starts healthy", given.shown);
                 return Err(Trouble::new(Exit::Data, message));
             }
             network.rest();
@@ -170,7 +173,7 @@ impl Lab<'_> {
     /// All that the study's measures say of these responses, with the files that go with them.
     fn read(&self, healthy: &Healthy, now: &Responses, network: &Network, step: u32, phase: Phase) -> (Record, Vec<ReadingFile>) {
         let rdms: Vec<_> = now.patterns.iter().map(|patterns| (patterns.layer.clone(), rdm(patterns))).collect();
-        let readings = self.study.measures.iter().flat_map(|measure| measure.read(healthy, now, &rdms, &self.showing)).collect();
+        let readings = read_all(&self.study.measures, healthy, now, &rdms, &self.showing);
         let lesion = network.lesion();
         let record = Record { step, phase, fraction_lost: lesion.fraction_lost(), synapses_lost: lesion.lost(), readings };
 

@@ -179,6 +179,30 @@ impl Blueprint {
         Ok(stack(name, input, classes, &blocks, batch_norm, &head))
     }
 
+    /// How the network is built, as a sentence of a methods paragraph.
+    pub fn sentence(&self) -> String {
+        let (Blueprint::Vgg { batch_norm, head, width, .. } | Blueprint::Tiny { batch_norm, head, width }) = self;
+        let blocks = match self {
+            Blueprint::Vgg { .. } => "It has five blocks of 3 × 3 convolutions (Simonyan & Zisserman 2015",
+            Blueprint::Tiny { .. } => "It has three blocks of one 3 × 3 convolution (8, 16 and 32 channels",
+        };
+        let width = match width.get() {
+            1.0 => String::new(),
+            width => format!("; numbers of channels multiplied by {width}"),
+        };
+        let follow = if *batch_norm { "batch normalisation and ReLU" } else { "ReLU" };
+        let hidden: Vec<String> = head.iter().map(ToString::to_string).collect();
+        let hidden = match hidden.as_slice() {
+            [] => String::new(),
+            [units] => format!("a hidden dense layer of {units} units with ReLU, and "),
+            [most @ .., last] => format!("hidden dense layers of {} and {last} units with ReLU, and ", most.join(", ")),
+        };
+        format!(
+            "{blocks}{width}), each convolution followed by {follow} and each block by a 2 × 2 max-pool; then {hidden}a dense layer with one \
+             output for each class. There is no dropout."
+        )
+    }
+
     fn adornment(&self, hidden: usize) -> String {
         let (Blueprint::Vgg { batch_norm, width, .. } | Blueprint::Tiny { batch_norm, width, .. }) = self;
         let mut words = String::new();
@@ -188,12 +212,13 @@ impl Blueprint {
         if width.get() != 1.0 {
             words += &format!(", width {}", width.get());
         }
-        words + match hidden {
-            0 => ", one dense layer",
-            1 => ", two dense layers",
-            2 => ", three dense layers",
-            _ => ", many dense layers",
-        }
+        words
+            + &match hidden {
+                0 => ", one dense layer".to_owned(),
+                1 => ", two dense layers".to_owned(),
+                2 => ", three dense layers".to_owned(),
+                _ => format!(", {} dense layers", hidden + 1),
+            }
     }
 }
 
@@ -221,7 +246,11 @@ fn stack(name: String, input: Shape, classes: usize, blocks: &[Vec<usize>], batc
     for (b, block) in blocks.iter().enumerate() {
         for (c, &outputs) in block.iter().enumerate() {
             let (b, c) = (b + 1, c + 1);
-            list.add(Kind::Convolution { inputs: list.shape.channels, outputs }, format!("conv{b}_{c}"), format!("features.{index}"));
+            list.add(
+                Kind::Convolution { inputs: list.shape.channels, outputs },
+                format!("conv{b}_{c}"),
+                format!("features.{index}"),
+            );
             index += 1;
             if batch_norm {
                 list.add(Kind::Normalisation { channels: outputs }, format!("norm{b}_{c}"), format!("features.{index}"));
@@ -345,6 +374,14 @@ mod tests {
             assert_eq!(penultimate.output.len(), features);
             assert_eq!(network.parts.last().unwrap().kind, Kind::Dense { inputs: features, outputs: 10 });
         }
+    }
+
+    #[test]
+    fn sentences_say_how_a_network_is_built() {
+        let tiny: Blueprint = serde_json::from_str(r#"{"tiny":{"batch_norm":true,"head":[16],"width":2}}"#).unwrap();
+        insta::assert_snapshot!(vgg(19, true, &[], 1.0).sentence(), @"It has five blocks of 3 × 3 convolutions (Simonyan & Zisserman 2015), each convolution followed by batch normalisation and ReLU and each block by a 2 × 2 max-pool; then a dense layer with one output for each class. There is no dropout.");
+        insta::assert_snapshot!(vgg(19, false, &[4096, 4096], 0.25).sentence(), @"It has five blocks of 3 × 3 convolutions (Simonyan & Zisserman 2015; numbers of channels multiplied by 0.25), each convolution followed by ReLU and each block by a 2 × 2 max-pool; then hidden dense layers of 4096 and 4096 units with ReLU, and a dense layer with one output for each class. There is no dropout.");
+        insta::assert_snapshot!(tiny.sentence(), @"It has three blocks of one 3 × 3 convolution (8, 16 and 32 channels; numbers of channels multiplied by 2), each convolution followed by batch normalisation and ReLU and each block by a 2 × 2 max-pool; then a hidden dense layer of 16 units with ReLU, and a dense layer with one output for each class. There is no dropout.");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::architecture::Architecture;
 use crate::images::Shape;
 use crate::injury::Injury;
-use crate::study::Study;
+use crate::study::{Chance, Study};
 
 /// A fault of a study: the key it is about (as in the study file, `arm[1].name`) and what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,12 @@ impl Study {
     /// Checks the study for images of `input` size in `classes` classes, and builds its architecture.
     pub fn check(&self, input: Shape, classes: usize) -> Result<Architecture, Fault> {
         self.check_arms()?;
+        self.check_seeds()?;
         if self.schooling.epochs == 0 && self.schooling.weights.is_none() {
-            return Err(fault("schooling.epochs", "0 epochs leave the network untaught; give at least 1, or `weights` to start from"));
+            return Err(fault(
+                "schooling.epochs",
+                "0 epochs leave the network untaught; give at least 1, or `weights` to start from",
+            ));
         }
         if self.measures.is_empty() {
             return Err(fault("measures", "the study measures nothing; try measures = [\"accuracy\"]"));
@@ -44,8 +48,23 @@ impl Study {
             // folders of two names that differ only in case would be one folder on some file systems
             let same = |other: &&crate::study::Arm| other.name.as_str().eq_ignore_ascii_case(arm.name.as_str());
             if self.arms[..i].iter().any(|other| same(&other)) {
-                return Err(fault(format!("arm[{i}].name"), format!("two arms are named '{}'; every arm needs a name of its own", arm.name)));
+                return Err(fault(
+                    format!("arm[{i}].name"),
+                    format!("two arms are named '{}'; every arm needs a name of its own", arm.name),
+                ));
             }
+        }
+        Ok(())
+    }
+
+    /// The same trial several times is one trial: an interval over it would be invented.
+    fn check_seeds(&self) -> Result<(), Fault> {
+        let held = |chance| self.seeds.held.contains(&chance);
+        if self.seeds.count.get() > 1 && [Chance::Network, Chance::Injury, Chance::Data].into_iter().all(held) {
+            return Err(fault(
+                "seeds.held",
+                "with every kind of chance held, all trials are the same one; hold fewer, or set seeds.count = 1",
+            ));
         }
         Ok(())
     }
@@ -61,7 +80,10 @@ impl Study {
             }
         }
         if self.probe.layers.is_empty() && self.measures.iter().any(|m| m.needs_rdm_of("")) {
-            return Err(fault("probe.layers", "a measure compares representations, but no layer is probed; try [\"penultimate\"]"));
+            return Err(fault(
+                "probe.layers",
+                "a measure compares representations, but no layer is probed; try [\"penultimate\"]",
+            ));
         }
         for measure in &self.measures {
             if let Some(layer) = measure.named_layer()
@@ -76,5 +98,79 @@ impl Study {
     /// Whether any arm is injured.
     pub fn injures(&self) -> bool {
         self.arms.iter().any(|arm| arm.injury != Injury::None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CIFAR: Shape = Shape { channels: 3, height: 32, width: 32 };
+
+    /// A sound study, with `change` made to its JSON.
+    fn checked(change: impl Fn(&mut serde_json::Value)) -> Result<Architecture, (String, String)> {
+        let mut study = serde_json::json!({
+            "question": "?",
+            "seeds": {"first": 1, "count": 2},
+            "network": {"tiny": {"batch_norm": true, "head": [16]}},
+            "stimuli": {"shapes": {"train": 100, "test": 50}},
+            "probe": {"images": "all", "layers": ["block1", "penultimate"]},
+            "measures": ["accuracy", {"rdm_similarity": {"method": "tau-b", "layer": "block1"}}],
+            "schooling": {"epochs": 1, "batch": 10, "rate": 0.1, "momentum": 0.9, "decay": 0},
+            "arm": [
+                {"name": "a", "steps": 2, "injury": "none", "plasticity": "none"},
+                {"name": "b", "steps": 2, "injury": "none", "plasticity": {"retrain": {"epochs": 1}}},
+            ],
+        });
+        change(&mut study);
+        let study: Study = serde_json::from_value(study).unwrap();
+        study.check(CIFAR, 10).map_err(|fault| (fault.key, fault.reason))
+    }
+
+    #[track_caller]
+    fn refused(change: impl Fn(&mut serde_json::Value), key: &str, part_of_reason: &str) {
+        let (found, reason) = checked(change).unwrap_err();
+        assert!(found == key && reason.contains(part_of_reason), "{found}: {reason}");
+    }
+
+    #[test]
+    fn a_sound_study_gives_its_architecture() {
+        assert_eq!(checked(|_| {}).unwrap().name, "Tiny with batch normalisation, two dense layers");
+        let from_weights = |s: &mut serde_json::Value| {
+            s["schooling"]["epochs"] = 0.into();
+            s["schooling"]["weights"] = "w.safetensors".into();
+        };
+        assert!(checked(from_weights).is_ok());
+    }
+
+    #[test]
+    fn what_no_single_value_shows_is_refused_by_its_key() {
+        refused(|s| s["arm"] = serde_json::json!([]), "arm", "no arm");
+        refused(|s| s["arm"][1]["name"] = "A".into(), "arm[1].name", "name of its own");
+        refused(|s| s["schooling"]["epochs"] = 0.into(), "schooling.epochs", "untaught");
+        refused(|s| s["measures"] = serde_json::json!([]), "measures", "measures nothing");
+        refused(|s| s["probe"]["layers"][0] = "block9".into(), "probe.layers", "it has block1, block2, block3, penultimate");
+        refused(|s| s["probe"]["layers"][0] = "penultimate".into(), "probe.layers", "twice");
+        refused(|s| s["probe"]["layers"] = serde_json::json!(["penultimate"]), "measures", "layer 'block1'");
+        let unprobed = |s: &mut serde_json::Value| {
+            s["probe"]["layers"] = serde_json::json!([]);
+            s["measures"][1] = serde_json::json!({"rdm_similarity": {"method": "tau-b"}});
+        };
+        refused(unprobed, "probe.layers", "no layer is probed");
+        let elsewhere =
+            serde_json::json!({"ablation": {"fraction": 0.2, "of": "original", "scope": "per-layer", "layers": ["conv9"]}});
+        refused(|s| s["arm"][1]["injury"] = elsewhere.clone(), "arm[1].injury", "'conv9'");
+    }
+
+    #[test]
+    fn trials_that_are_all_the_same_are_refused() {
+        let held = |s: &mut serde_json::Value| s["seeds"]["held"] = serde_json::json!(["data", "network", "injury"]);
+        refused(held, "seeds.held", "seeds.count = 1");
+        let alone = |s: &mut serde_json::Value| {
+            held(s);
+            s["seeds"]["count"] = 1.into();
+        };
+        assert!(checked(alone).is_ok());
+        assert!(checked(|s| s["seeds"]["held"] = serde_json::json!(["network", "injury"])).is_ok());
     }
 }

@@ -72,6 +72,14 @@ impl Injury {
         }
     }
 
+    /// Whether the seed alone decides what is lost, so that arms of one seed with the same injury lose the same synapses
+    /// whatever else happens to them.
+    pub fn is_drawn_from_seed_alone(&self) -> bool {
+        match self {
+            Injury::None | Injury::Ablation { .. } => true,
+        }
+    }
+
     /// The injury as a clause of a methods paragraph: "In each step, ...".
     pub fn sentence(&self) -> String {
         match self {
@@ -83,6 +91,7 @@ impl Injury {
                 };
                 let place = match layers {
                     None => "all convolutional and dense layers".to_owned(),
+                    Some(names) if names.len() == 1 => format!("layer {}", names[0]),
                     Some(names) => format!("the layers {}", names.join(", ")),
                 };
                 let scope = match scope {
@@ -90,10 +99,10 @@ impl Injury {
                     Scope::WholeNetwork => "counted over these layers together",
                 };
                 format!(
-                    "{:.4} % of the {of} synapses of {place} ({scope}, chosen at random, rounded to the nearest synapse) are set to zero for good",
-                    fraction.get() * 100.0
+                    "{} of the {of} synapses of {place} ({scope}, chosen at random, rounded to the nearest synapse) are set to zero for \
+                     good",
+                    fraction.percent()
                 )
-                .replacen(".0000 %", " %", 1)
             }
         }
     }
@@ -103,6 +112,9 @@ impl Injury {
         let Injury::Ablation { layers: Some(names), .. } = self else { return Ok(()) };
         if names.is_empty() {
             return Err("`layers` names no layer; leave it out to strike all".to_owned());
+        }
+        if let Some(twice) = names.iter().enumerate().find_map(|(i, name)| names[..i].contains(name).then_some(name)) {
+            return Err(format!("`layers` names '{twice}' twice"));
         }
         match names.iter().find(|name| architecture.synaptic().all(|part| part.name != **name)) {
             None => Ok(()),
@@ -212,6 +224,18 @@ mod tests {
             }
         }
 
+        /// What pairs the arms of one seed: learning in between changes weights, and must not change what is lost.
+        #[test]
+        fn an_injury_drawn_from_the_seed_alone_does_not_look_at_weights(n in 1usize..300, seed in 0u64..1000) {
+            let (healthy, treated) = (vec![vec![1.0; n]], vec![(0..n).map(|i| i as f32 - 7.0).collect()]);
+            for (injury, _) in Injury::examples().into_iter().filter(|(injury, _)| injury.is_drawn_from_seed_alone()) {
+                let [mut a, mut b] = [Lesion::of_sizes([n]), Lesion::of_sizes([n])];
+                injury.strike(&anatomy(&healthy), &mut a, Seed(seed));
+                injury.strike(&anatomy(&treated), &mut b, Seed(seed));
+                prop_assert_eq!(a, b);
+            }
+        }
+
         #[test]
         fn ablation_takes_exact_counts(sizes in proptest::collection::vec(1usize..300, 1..4), f in 0.0f64..=1.0) {
             let fraction = Fraction::try_from(f).unwrap();
@@ -250,6 +274,35 @@ mod tests {
         };
         let course = strikes(&injury, &[10, 10, 10], 1, 1);
         assert_eq!(course[0].layers().iter().map(crate::lesion::LayerLesion::lost).collect::<Vec<_>>(), [0, 5, 0]);
+    }
+
+    #[test]
+    fn sentences_name_the_dose_the_share_and_the_place() {
+        let ablation = |f: f64, of, scope, layers: &[&str]| Injury::Ablation {
+            fraction: Fraction::try_from(f).unwrap(),
+            of,
+            scope,
+            layers: (!layers.is_empty()).then(|| layers.iter().map(|&name| name.to_owned()).collect()),
+        };
+        insta::assert_snapshot!(ablation(0.2, Share::Remaining, Scope::PerLayer, &[]).sentence(), @"20 % of the remaining synapses of all convolutional and dense layers (in each layer, chosen at random, rounded to the nearest synapse) are set to zero for good");
+        insta::assert_snapshot!(ablation(0.125, Share::Original, Scope::WholeNetwork, &["conv1_1", "fc1"]).sentence(), @"12.5 % of the original synapses of the layers conv1_1, fc1 (counted over these layers together, chosen at random, rounded to the nearest synapse) are set to zero for good");
+        insta::assert_snapshot!(ablation(0.07, Share::Remaining, Scope::PerLayer, &["fc1"]).sentence(), @"7 % of the remaining synapses of layer fc1 (in each layer, chosen at random, rounded to the nearest synapse) are set to zero for good");
+    }
+
+    #[test]
+    fn layers_that_are_none_or_named_twice_are_refused() {
+        let network: crate::architecture::Blueprint =
+            serde_json::from_str(r#"{"tiny": {"batch_norm": false, "head": []}}"#).unwrap();
+        let shape = crate::images::Shape { channels: 3, height: 32, width: 32 };
+        let network = network.architecture(shape, 10).unwrap();
+        let check = |layers: &str| {
+            let text = format!(r#"{{"ablation":{{"fraction":0.2,"of":"remaining","scope":"per-layer","layers":{layers}}}}}"#);
+            serde_json::from_str::<Injury>(&text).unwrap().check(&network)
+        };
+        assert_eq!(check(r#"["conv1_1", "fc1"]"#), Ok(()));
+        assert!(check("[]").unwrap_err().contains("no layer"));
+        assert!(check(r#"["fc1", "fc1"]"#).unwrap_err().contains("'fc1' twice"));
+        assert!(check(r#"["fc2"]"#).unwrap_err().contains("'fc2'; it has conv1_1, conv2_1, conv3_1, fc1"));
     }
 
     /// The paper's doses (field: 1-(1-0.2)^n): 20, 36, 48.8 ... 89.3 (n = 10), 91.4 (n = 11), 96.5 % (n = 15).

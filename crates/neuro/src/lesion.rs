@@ -76,9 +76,11 @@ impl Lesion {
     /// Whether everything lost in `earlier` is lost here too.
     pub fn contains(&self, earlier: &Lesion) -> bool {
         self.layers.len() == earlier.layers.len()
-            && self.layers.iter().zip(&earlier.layers).all(|(now, then)| {
-                now.synapses == then.synapses && now.bits.iter().zip(&then.bits).all(|(n, t)| t & !n == 0)
-            })
+            && self
+                .layers
+                .iter()
+                .zip(&earlier.layers)
+                .all(|(now, then)| now.synapses == then.synapses && now.bits.iter().zip(&then.bits).all(|(n, t)| t & !n == 0))
     }
 }
 

@@ -32,31 +32,33 @@ pub struct Lesson {
 }
 
 impl Lesson {
-    /// The lesson as a clause of a methods paragraph: "3 epochs (SGD, batch 40, ...)".
+    /// The lesson as a clause of a methods paragraph: "3 epochs (stochastic gradient descent on the cross-entropy, ...)".
     pub fn sentence(&self) -> String {
         let plural = if self.epochs == 1 { "" } else { "s" };
         let nesterov = if self.nesterov { "Nesterov " } else { "" };
-        let schedule = match self.schedule {
-            Schedule::Constant => "constant".to_owned(),
-            Schedule::Cosine => "falling by a half cosine to 0".to_owned(),
-            Schedule::OneCycle { warmup } => {
-                format!("rising over the first {} % of the lesson, then falling by a half cosine to 0", warmup.get() * 100.0)
-            }
+        let rate = self.rate.get();
+        let rate = match self.schedule {
+            Schedule::Constant => format!("constant learning rate {rate}"),
+            Schedule::Cosine => format!("learning rate {rate} falling by a half cosine to 0"),
+            Schedule::OneCycle { warmup } => format!(
+                "learning rate rising from a 25th of {rate} to {rate} over the first {} of the lesson, then falling by a half cosine to 0",
+                warmup.percent()
+            ),
         };
         let smoothing = match self.label_smoothing.get() {
             0.0 => String::new(),
             share => format!(", label smoothing {share}"),
         };
         let augmentation = match self.augmentation {
-            Augmentation::CropFlip => "random crops from images padded by 4 pixels and mirror images",
-            Augmentation::Crop => "random crops from images padded by 4 pixels",
+            Augmentation::CropFlip => "random crops of images padded by 4 black pixels, half of them mirrored",
+            Augmentation::Crop => "random crops of images padded by 4 black pixels",
             Augmentation::None => "no augmentation",
         };
         format!(
-            "{} epoch{plural} (stochastic gradient descent, batch {}, learning rate {} {schedule}, {nesterov}momentum {}, weight decay {}{smoothing}, {augmentation})",
+            "{} epoch{plural} (stochastic gradient descent on the cross-entropy, batches of {}, {rate}, {nesterov}momentum {}, weight decay \
+             {}{smoothing}, {augmentation})",
             self.epochs,
             self.batch,
-            self.rate.get(),
             self.momentum.get(),
             self.decay.get(),
         )
@@ -174,5 +176,25 @@ mod tests {
         near(cycle.factor(1.0), 0.0);
         near(Schedule::Cosine.factor(0.5), 0.5);
         near(Schedule::Constant.factor(0.9), 1.0);
+    }
+
+    #[test]
+    fn sentences_say_every_setting() {
+        let sentence = |text: &str| serde_json::from_str::<Schooling>(text).unwrap().lesson().sentence();
+        insta::assert_snapshot!(
+            sentence(r#"{"epochs":10,"batch":40,"rate":0.001,"momentum":0.9,"decay":0.0005}"#),
+            @"10 epochs (stochastic gradient descent on the cross-entropy, batches of 40, constant learning rate 0.001, momentum 0.9, weight decay 0.0005, random crops of images padded by 4 black pixels, half of them mirrored)"
+        );
+        insta::assert_snapshot!(
+            sentence(
+                r#"{"epochs":1,"batch":128,"rate":0.1,"momentum":0.9,"nesterov":true,"decay":0.0005,"label_smoothing":0.1,
+                    "schedule":{"one-cycle":{"warmup":0.07}},"augmentation":"none"}"#
+            ),
+            @"1 epoch (stochastic gradient descent on the cross-entropy, batches of 128, learning rate rising from a 25th of 0.1 to 0.1 over the first 7 % of the lesson, then falling by a half cosine to 0, Nesterov momentum 0.9, weight decay 0.0005, label smoothing 0.1, no augmentation)"
+        );
+        insta::assert_snapshot!(
+            sentence(r#"{"epochs":2,"batch":40,"rate":0.001,"momentum":0,"decay":0,"schedule":"cosine","augmentation":"crop"}"#),
+            @"2 epochs (stochastic gradient descent on the cross-entropy, batches of 40, learning rate 0.001 falling by a half cosine to 0, momentum 0, weight decay 0, random crops of images padded by 4 black pixels)"
+        );
     }
 }

@@ -3,6 +3,7 @@
 //! To add one: a variant with its doc sentence, an arm in [`Measure::read`], a line in
 //! [`Measure::examples`]. Tables pick it up by themselves.
 
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 pub use rsa::{Method, Over};
@@ -66,6 +67,20 @@ impl Healthy {
 /// The dissimilarity matrix of the patterns at one tap.
 pub fn rdm(patterns: &Patterns) -> Rdm {
     Rdm::correlation(&patterns.values, patterns.features)
+}
+
+/// The readings of all `measures`, in their order, each once: two rank correlations of one layer leave out the same pairs,
+/// and a measure may be asked of a layer by name and of all layers besides. Arguments are those of [`Measure::read`].
+pub fn read_all(
+    measures: &[Measure],
+    healthy: &Healthy,
+    now: &Responses,
+    rdms: &[(String, Rdm)],
+    showing: &Showing,
+) -> Vec<Reading> {
+    let mut seen = HashSet::new();
+    let readings = measures.iter().flat_map(|measure| measure.read(healthy, now, rdms, showing));
+    readings.filter(|r| seen.insert((r.measure.clone(), r.layer.clone(), r.class.clone()))).collect()
 }
 
 impl Measure {
@@ -202,20 +217,20 @@ mod tests {
 
     const PATTERNS: [f32; 18] = [1., 2., 3., 1., 3., 2., 2., 1., 3., 5., 1., 0., 4., 2., 0., 0., 1., 9.];
 
-    fn read(measure: Measure, now: Responses) -> Vec<String> {
+    fn read(measure: &Measure, now: &Responses) -> Vec<String> {
         let healthy = Healthy::new(responses([0, 0, 0, 1, 1, 2], PATTERNS));
         let rdms = [("penultimate".to_owned(), rdm(&now.patterns[0]))];
-        let readings = measure.read(&healthy, &now, &rdms, &showing());
+        let readings = measure.read(&healthy, now, &rdms, &showing());
         readings.iter().map(|r| format!("{} {} {:?} n={}", r.measure, r.class, r.value, r.n)).collect()
     }
 
     #[test]
     fn behaviour_is_counted_by_hand() {
         let now = || responses([0, 1, 0, 1, 0, 2], PATTERNS);
-        assert_eq!(read(Measure::Accuracy, now()), ["accuracy  Some(0.6666666666666666) n=6"]);
-        assert_eq!(read(Measure::Loss, now()), ["loss  Some(0.75) n=6"]);
+        assert_eq!(read(&Measure::Accuracy, &now()), ["accuracy  Some(0.6666666666666666) n=6"]);
+        assert_eq!(read(&Measure::Loss, &now()), ["loss  Some(0.75) n=6"]);
         assert_eq!(
-            read(Measure::ClassAccuracy, now()),
+            read(&Measure::ClassAccuracy, &now()),
             [
                 "mean_class_accuracy  Some(0.7222222222222222) n=3",
                 "class_accuracy cat Some(0.6666666666666666) n=3",
@@ -223,19 +238,43 @@ mod tests {
                 "class_accuracy ship Some(1.0) n=1",
             ]
         );
-        let confusion = read(Measure::Confusion, now());
+        let confusion = read(&Measure::Confusion, &now());
         assert_eq!(confusion.len(), 9);
         assert_eq!(confusion[1], "confusion cat>dog Some(0.3333333333333333) n=3");
     }
 
     #[test]
+    fn nothing_is_read_twice() {
+        let similarity = |method, layer: Option<&str>| Measure::RdmSimilarity {
+            method,
+            over: Over::Triangle,
+            layer: layer.map(str::to_owned),
+        };
+        let tau_b = similarity(Method::TauB, None);
+        let measures = [
+            Measure::Accuracy,
+            tau_b.clone(),
+            similarity(Method::TauA, None),
+            similarity(Method::TauB, Some("penultimate")),
+            Measure::Accuracy,
+        ];
+        let healthy = Healthy::new(responses([0, 0, 0, 1, 1, 2], PATTERNS));
+        let now = responses([0; 6], PATTERNS);
+        let rdms = [("penultimate".to_owned(), rdm(&now.patterns[0]))];
+        let readings = read_all(&measures, &healthy, &now, &rdms, &showing());
+        let names: Vec<&str> = readings.iter().map(|reading| reading.measure.as_str()).collect();
+        assert_eq!(names, ["accuracy", "rdm_similarity_tau_b", "rdm_pairs_left_out", "rdm_similarity_tau_a"]);
+        assert_eq!(readings[1..3], tau_b.read(&healthy, &now, &rdms, &showing()));
+    }
+
+    #[test]
     fn a_representation_is_like_itself_and_a_silent_image_is_left_out_and_counted() {
         let measure = Measure::RdmSimilarity { method: Method::TauB, over: Over::Triangle, layer: None };
-        let same = read(measure.clone(), responses([0; 6], PATTERNS));
+        let same = read(&measure, &responses([0; 6], PATTERNS));
         assert_eq!(same, ["rdm_similarity_tau_b  Some(1.0) n=15", "rdm_pairs_left_out  Some(0.0) n=15"]);
         let mut silent = PATTERNS;
         silent[0..3].fill(0.0);
-        let left = read(measure, responses([0; 6], silent));
+        let left = read(&measure, &responses([0; 6], silent));
         assert_eq!(left, ["rdm_similarity_tau_b  Some(1.0) n=10", "rdm_pairs_left_out  Some(5.0) n=15"]);
     }
 }

@@ -60,22 +60,33 @@ impl Plasticity {
         }
     }
 
-    /// The plasticity as a clause of a methods paragraph.
+    /// The plasticity as a clause of a methods paragraph. Settings are spelled out only where they are not the schooling's.
     pub fn sentence(&self, schooling: &Lesson) -> String {
-        match self.lesson(schooling) {
-            None => "the network is not retrained".to_owned(),
-            Some(lesson) => format!(
-                "the network is retrained on the training images for {}, lost synapses held at zero, momentum starting at rest",
-                lesson.sentence()
-            ),
-        }
+        let Some(lesson) = self.lesson(schooling) else { return "the network is not retrained".to_owned() };
+        let as_schooled = Lesson { epochs: schooling.epochs, ..lesson.clone() } == *schooling;
+        let settings = if as_schooled {
+            let plural = if lesson.epochs == 1 { "" } else { "s" };
+            format!("{} epoch{plural} with the settings of the schooling", lesson.epochs)
+        } else {
+            lesson.sentence()
+        };
+        let again =
+            if lesson.schedule == Schedule::Constant { "" } else { " and the schedule of the learning rate at its beginning" };
+        format!("the network is retrained on the training images for {settings}, momentum starting at rest{again}")
     }
 
     /// One of each kind, with a sentence for people.
     pub fn examples() -> Vec<(Plasticity, &'static str)> {
         let epochs = NonZeroU32::new(3).expect("3 is not 0");
-        let retrain =
-            Plasticity::Retrain { epochs, batch: None, rate: None, momentum: None, decay: None, schedule: None, augmentation: None };
+        let retrain = Plasticity::Retrain {
+            epochs,
+            batch: None,
+            rate: None,
+            momentum: None,
+            decay: None,
+            schedule: None,
+            augmentation: None,
+        };
         vec![
             (Plasticity::None, "the network is left as the injury made it"),
             (retrain, "the network learns the training images again for some epochs, lost synapses held at zero"),
@@ -99,5 +110,13 @@ mod tests {
         let expected = Lesson { epochs: 3, rate: Positive::try_from(0.01).unwrap(), ..schooling() };
         assert_eq!(retrain.lesson(&schooling()), Some(expected));
         assert_eq!(Plasticity::None.lesson(&schooling()), None);
+    }
+
+    #[test]
+    fn sentences_spell_out_what_differs_from_the_schooling() {
+        let sentence = |text: &str| serde_json::from_str::<Plasticity>(text).unwrap().sentence(&schooling());
+        insta::assert_snapshot!(sentence(r#""none""#), @"the network is not retrained");
+        insta::assert_snapshot!(sentence(r#"{"retrain":{"epochs":3}}"#), @"the network is retrained on the training images for 3 epochs with the settings of the schooling, momentum starting at rest and the schedule of the learning rate at its beginning");
+        insta::assert_snapshot!(sentence(r#"{"retrain":{"epochs":1,"rate":0.01,"schedule":"constant"}}"#), @"the network is retrained on the training images for 1 epoch (stochastic gradient descent on the cross-entropy, batches of 40, constant learning rate 0.01, momentum 0.9, weight decay 0.0005, random crops of images padded by 4 black pixels, half of them mirrored), momentum starting at rest");
     }
 }

@@ -18,10 +18,16 @@ impl Fraction {
         self.0
     }
 
-    /// How many of `whole` this share is: rounded to the nearest integer, halves away from zero.
-    /// Exact for every `whole` below 2^53.
+    /// How many of `whole` this share is, below 2^53: rounded to the nearest integer, halves up. Most decimal fractions
+    /// are no binary ones, so what is a half on paper (0.145 of 100) may fall to either side; always to the same.
     pub fn of(self, whole: u64) -> u64 {
         ((self.0 * whole as f64).round() as u64).min(whole)
+    }
+
+    /// For people: "20 %", "12.5 %", "0.0001 %"; four decimals at most.
+    pub fn percent(self) -> String {
+        let text = format!("{:.4}", self.0 * 100.0);
+        format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
     }
 }
 
@@ -116,5 +122,11 @@ mod tests {
         let fifth = Fraction::try_from(0.2).unwrap();
         assert_eq!([0, 1, 2, 3, 7, 8, 1728].map(|n| fifth.of(n)), [0, 0, 0, 1, 1, 2, 346]);
         assert_eq!(Fraction::ONE.of(139_570_240), 139_570_240);
+    }
+
+    #[test]
+    fn percentages_are_as_short_as_they_can_be() {
+        let percent = |share| Fraction::try_from(share).unwrap().percent();
+        assert_eq!([0.0, 0.07, 0.125, 0.2, 1.0, 1e-6].map(percent), ["0 %", "7 %", "12.5 %", "20 %", "100 %", "0.0001 %"]);
     }
 }

@@ -24,8 +24,10 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// A reading of the whole network over all classes.
+    /// A reading of the whole network over all classes. A value that is no finite number (the loss of a network whose
+    /// outputs have overflowed) is not defined: stored records have no other way to say it.
     pub fn new(measure: &str, value: Option<f64>, n: u64) -> Self {
+        let value = value.filter(|value| value.is_finite());
         Self { measure: measure.to_owned(), layer: String::new(), class: String::new(), value, n }
     }
 
@@ -175,4 +177,18 @@ pub struct Cause {
     /// SHA-256 of the given weights, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_sha256: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_is_the_same_after_it_was_stored() {
+        for value in [Some(0.25), None, Some(f64::NAN), Some(f64::INFINITY)] {
+            let reading = Reading::new("loss", value, 3);
+            let stored = serde_json::to_string(&reading).unwrap();
+            assert_eq!(serde_json::from_str::<Reading>(&stored).unwrap(), reading, "{stored}");
+        }
+    }
 }

@@ -60,6 +60,22 @@ mod tests {
         assert!((low - 0.878_116_116_119).abs() < 1e-9 && (high - 0.925_883_883_881).abs() < 1e-9, "{low} {high}");
     }
 
+    /// Recipe: scipy.stats.t.ppf(.975, [1, 2, 4, 9, 29, 99]), as in every printed table.
+    #[test]
+    fn quantiles_are_those_of_the_tables() {
+        let table = [
+            (1, 12.706_204_736),
+            (2, 4.302_652_730),
+            (4, 2.776_445_105),
+            (9, 2.262_157_163),
+            (29, 2.045_229_642),
+            (99, 1.984_216_952),
+        ];
+        for (degrees, quantile) in table {
+            assert!((t_quantile(degrees) - quantile).abs() < 1e-8, "{degrees}: {}", t_quantile(degrees));
+        }
+    }
+
     #[test]
     fn one_value_has_no_interval_and_none_has_no_mean() {
         assert_eq!(Estimate::of(&[0.5]), Some(Estimate { n: 1, mean: 0.5, half_width: None }));

@@ -93,11 +93,7 @@ impl Seeds {
     pub fn trials(&self) -> Vec<TrialSeeds> {
         let of = |chance, index: u64| Seed(if self.held.contains(&chance) { self.first } else { self.first + index });
         (0..u64::from(self.count.get()))
-            .map(|i| TrialSeeds {
-                network: of(Chance::Network, i),
-                injury: of(Chance::Injury, i),
-                data: of(Chance::Data, i),
-            })
+            .map(|i| TrialSeeds { network: of(Chance::Network, i), injury: of(Chance::Injury, i), data: of(Chance::Data, i) })
             .collect()
     }
 }
@@ -218,10 +214,16 @@ impl TryFrom<String> for ArmName {
     fn try_from(name: String) -> Result<Self, String> {
         let fits = |c: char| c.is_ascii_alphanumeric() || " -_.+".contains(c);
         let edges = name.chars().next().into_iter().chain(name.chars().last());
-        if name.len() <= 64 && name.chars().all(fits) && edges.clone().count() > 0 && edges.into_iter().all(|c| c != ' ' && c != '.') {
+        if name.len() <= 64
+            && name.chars().all(fits)
+            && edges.clone().count() > 0
+            && edges.into_iter().all(|c| c != ' ' && c != '.')
+        {
             Ok(Self(name))
         } else {
-            Err(format!("'{name}' cannot name an arm: use 1 to 64 letters, digits, spaces or any of - _ . + (no space or dot at either end)"))
+            Err(format!(
+                "'{name}' cannot name an arm: use 1 to 64 letters, digits, spaces or any of - _ . + (no space or dot at either end)"
+            ))
         }
     }
 }

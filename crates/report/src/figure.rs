@@ -15,8 +15,16 @@ mod rdm;
 
 pub(crate) mod raster;
 
+use crate::page;
 use crate::view::View;
 use svg::Canvas;
+
+/// Width of a figure for one column of a journal. At 85 mm a text of 14 is set in 8 pt.
+const COLUMN: f64 = 420.0;
+/// Width of a figure for both columns: at 175 mm a text of 14 is set in 8 pt.
+const PAGE: f64 = 860.0;
+/// Free space at the edges.
+const MARGIN: f64 = 8.0;
 
 /// A figure with what must be said under it.
 pub(crate) struct Figure {
@@ -41,7 +49,13 @@ pub(crate) fn all(view: &View<'_>) -> anyhow::Result<Vec<Figure>> {
     let similarities = view.similarities.iter().enumerate();
     let similarities = similarities.filter_map(|(i, question)| against_loss::similarity(view, question, i == 0));
     let rest = [classes::figure(view)?, learning::figure(view)].into_iter().flatten();
-    Ok(accuracy.chain(similarities).chain(rdm::figures(view)?).chain(rest).collect())
+    let mut figures: Vec<Figure> = accuracy.chain(similarities).chain(rdm::figures(view)?).chain(rest).collect();
+    if view.evidence.cause.stimuli.note.is_some() {
+        // a figure may be taken out of the page, and must not leave its data's reservations behind
+        let reminder = format!("Data: {} (see the note on these data in {})", view.evidence.cause.stimuli.name, page::NAME);
+        figures.iter_mut().for_each(|figure| figure.canvas.footnote(&reminder));
+    }
+    Ok(figures)
 }
 
 /// "similarity" for the principal layer, "similarity-block3" for another; safe as the name of a file.
@@ -51,7 +65,7 @@ fn layered(name: &str, layer: &str, principal: bool) -> String {
 }
 
 /// The sentence that names the data, wherever numbers of it are shown.
-fn data(view: &View<'_>) -> String {
+pub(crate) fn data(view: &View<'_>) -> String {
     let stimuli = &view.evidence.cause.stimuli;
     let note = if stimuli.note.is_some() { " (see the note on these data)" } else { "" };
     format!("Data: {}{note}.", stimuli.name)
@@ -89,6 +103,8 @@ mod tests {
         for figure in all(&View::new(&evidence)).unwrap() {
             assert!(figure.caption.contains("n = ") || figure.caption.contains("one network"), "{}", figure.caption);
             assert!(figure.caption.contains("see the note on these data"), "{}", figure.caption);
+            let drawn = figure.canvas.standalone();
+            assert!(drawn.contains("Data: CIFAR-10 (see the note"), "{} by itself", figure.name);
         }
     }
 

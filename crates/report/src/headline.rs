@@ -87,14 +87,16 @@ pub(crate) fn healthy_sentence(view: &View<'_>, question: &Question) -> String {
     let Some(estimate) = Estimate::of(&view.healthy(question)) else {
         return "The healthy networks have not been read yet.".to_owned();
     };
-    let interval = if estimate.half_width.is_some() { "± 95 % interval of the mean" } else { "one network: no interval" };
+    let interval = match estimate.half_width {
+        Some(_) => format!("mean of n = {} networks ± half its 95 % confidence interval", estimate.n),
+        None => "n = 1 network: no interval".to_owned(),
+    };
     let [_, _, test] = view.evidence.cause.images;
     format!(
-        "Healthy networks name {} of {} test images right ({}; {interval}; n = {}); chance is {}.",
+        "Healthy networks name {} of {} test images right ({}; {interval}); chance is {}.",
         Unit::Percent.estimate(&estimate),
         words::count(test as u64),
         question.title().to_lowercase(),
-        words::plural(estimate.n, "network"),
         words::short_percent(view.chance()),
     )
 }

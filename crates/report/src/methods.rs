@@ -1,10 +1,12 @@
 //! The methods paragraph, written from the study's own types, so that text and work cannot part.
 
+use neuro::architecture::Blueprint;
+use neuro::injury::Injury;
 use neuro::measure::{Measure, Over};
 use neuro::record::Reading;
-use neuro::study::{Chance, ProbeImages, Study};
+use neuro::study::{Chance, ProbeImages, StimuliChoice, Study};
 
-use crate::view::{Arm, View};
+use crate::view::View;
 use crate::words::{self, correlation, count, list, plural};
 
 /// A part of the methods with its heading.
@@ -33,9 +35,10 @@ pub(crate) fn paragraphs(view: &View<'_>) -> Vec<Paragraph> {
 fn network(view: &View<'_>) -> String {
     let cause = &view.evidence.cause;
     format!(
-        "After Moore et al. (2022). The network is {} with {} synapses; a synapse is one weight of a convolution or dense layer (biases and \
-         normalisation parameters are not synapses).",
+        "After Moore et al. (2022). The network is {}. {} A synapse is one weight of a convolution or dense layer (biases and normalisation \
+         parameters are not synapses); there are {}.",
         cause.network,
+        view.evidence.study.network.sentence(),
         count(cause.synapses)
     )
 }
@@ -47,22 +50,31 @@ fn images(view: &View<'_>) -> String {
         0 => String::new(),
         _ => format!(", {assessment} assessment images (neither trained on nor scored)"),
     };
+    let classes = match cause.classes.len() {
+        1 => "1 class".to_owned(),
+        classes => format!("{classes} classes"),
+    };
     let note = cause.stimuli.note.as_ref().map_or_else(String::new, |note| format!(" Note on these data: {}", stopped(note)));
     format!(
-        "Images are {} ({}): {train} training images{kept} and {test} test images of {}; the sets are disjoint.{note}",
+        "Images are {}{}: {train} training images{kept} and {test} test images of {classes}; the sets are disjoint. {} Networks see each \
+         channel less its mean and divided by its standard deviation over the training images.{note}",
         cause.stimuli.name,
-        cause.stimuli.source.trim().trim_end_matches('.'),
-        match cause.classes.len() {
-            1 => "1 class".to_owned(),
-            classes => format!("{classes} classes"),
+        match view.evidence.study.stimuli {
+            StimuliChoice::Cifar10(_) | StimuliChoice::Cifar100(_) => " (Krizhevsky 2009)",
+            StimuliChoice::Folder { .. } | StimuliChoice::Shapes { .. } => "",
         },
+        stopped(&cause.stimuli.source),
     )
 }
 
 fn schooling(view: &View<'_>) -> String {
     let schooling = &view.evidence.study.schooling;
     let start = match (&schooling.weights, &view.evidence.cause.weights_sha256) {
-        (None, _) => "Each healthy network starts from random weights".to_owned(),
+        (None, _) => {
+            "Each healthy network starts from random weights (normal, with variance 2 / number of inputs, in the last layer 1 / \
+                      number of inputs; biases 0; He et al. 2015)"
+                .to_owned()
+        }
         (Some(_), None) => "Each healthy network starts from given weights".to_owned(),
         (Some(_), Some(hash)) => format!("Each healthy network starts from given weights (SHA-256 {hash})"),
     };
@@ -77,22 +89,31 @@ fn schooling(view: &View<'_>) -> String {
 }
 
 fn courses(view: &View<'_>) -> String {
-    let study = &view.evidence.study;
-    let lesson = study.schooling.lesson();
-    let course = |arm: &Arm<'_>| {
-        let steps = match arm.plan.steps.get() {
-            1 => "in its one step".to_owned(),
-            steps => format!("in each of {steps} steps"),
-        };
-        format!("Arm ‘{}’: {steps}, {}; then {}.", arm.name(), arm.plan.injury.sentence(), arm.plan.plasticity.sentence(&lesson))
-    };
-    let arms: Vec<String> = view.arms.iter().map(course).collect();
-    let held = if study.injures() { " A lost synapse stays at zero through all learning." } else { "" };
+    let arms: Vec<String> = (0..view.arms.len()).map(|index| course(view, index)).collect();
+    let held = if view.evidence.study.injures() { " A lost synapse stays at zero through all learning." } else { "" };
     format!(
         "{}{held} The share of synapses lost is counted from the lesion over all convolutional and dense layers, never computed from a \
          formula.",
         arms.join(" ")
     )
+}
+
+/// An arm's injury and plasticity. An injury like an earlier arm's is not told twice.
+fn course(view: &View<'_>, index: usize) -> String {
+    let arm = view.arms[index].plan;
+    let steps = match arm.steps.get() {
+        1 => "in its one step".to_owned(),
+        steps => format!("in each of {steps} steps"),
+    };
+    let alike = view.arms[..index].iter().find(|earlier| earlier.plan.injury == arm.injury);
+    let injury = match alike {
+        Some(earlier) if arm.injury != Injury::None && arm.injury.is_drawn_from_seed_alone() => {
+            format!("the same synapses are lost as in that step of arm ‘{}’ in the trial of the same seed", earlier.name())
+        }
+        _ => arm.injury.sentence(),
+    };
+    let plasticity = arm.plasticity.sentence(&view.evidence.study.schooling.lesson());
+    format!("Arm ‘{}’: {steps}, {injury}; then {plasticity}.", arm.name)
 }
 
 fn readings(view: &View<'_>) -> String {
@@ -101,15 +122,17 @@ fn readings(view: &View<'_>) -> String {
                     still those of the network before the loss; ‘treated’ after the lesson that follows."
         .to_owned();
     let test = count(view.evidence.cause.images[2] as u64);
-    match view.accuracy.as_ref().map(|question| question.measure.as_str()) {
-        Some("mean_class_accuracy") => {
-            text += &format!(
-                " Mean class-wise accuracy is the mean over the classes of the share of each class’s test images that is named right ({test} \
-                 test images)."
-            );
-        }
-        Some(_) => text += &format!(" Accuracy is the share of the {test} test images that is named right."),
-        None => {}
+    for measure in &view.evidence.study.measures {
+        text += &match measure {
+            Measure::Accuracy => format!(" Accuracy is the share of the {test} test images that is named right."),
+            Measure::ClassAccuracy => format!(
+                " Class accuracy is the share of a class’s test images that is named right ({test} test images in all), and mean class-wise \
+                 accuracy is its mean over the classes."
+            ),
+            Measure::Confusion => " Confusions are the shares of a class’s test images that are taken for each class.".to_owned(),
+            Measure::Loss => format!(" Loss is the mean cross-entropy over the {test} test images, in nats."),
+            Measure::RdmSimilarity { .. } => String::new(), // has a paragraph of its own
+        };
     }
     text
 }
@@ -124,7 +147,7 @@ fn representation(view: &View<'_>) -> String {
     format!(
         "Activation patterns are read on {} at {}. The representational dissimilarity matrix (RDM) holds 1 − Pearson’s r between the patterns \
          of each pair of probe images, sorted by class (Kriegeskorte et al. 2008). It is compared with that of the same network when \
-         healthy by {}. A pattern that is the same at every unit has no correlation: its pairs are left \
+         healthy by {} (Kendall 1945). A pattern that is the same at every unit has no correlation: its pairs are left \
          out of both matrices and counted ({}).",
         probe(view),
         list(&layers),
@@ -148,7 +171,11 @@ fn probe(view: &View<'_>) -> String {
     let images = count(view.evidence.cause.probe_per_class.iter().sum::<usize>() as u64);
     match view.evidence.study.probe.images {
         ProbeImages::All => format!("all {images} test images"),
-        ProbeImages::PerClass(each) => format!("the first {each} test images of each class ({images} probe images)"),
+        ProbeImages::PerClass(each) => {
+            let short = view.evidence.cause.probe_per_class.iter().any(|&images| images < each.get() as usize);
+            let fewer = if short { ", or all where there are fewer" } else { "" };
+            format!("the first {each} test images of each class{fewer} ({images} probe images)")
+        }
     }
 }
 
@@ -214,7 +241,7 @@ fn seeds(study: &Study) -> String {
     let held = match named(true) {
         kinds if kinds.is_empty() => String::new(),
         kinds => format!(
-            "; {} held at seed {} throughout, so intervals do not speak of {}",
+            "; with seed {1} throughout: {0}, so intervals do not speak of {2}",
             list(&kinds),
             study.seeds.first,
             them(&kinds)
@@ -223,8 +250,9 @@ fn seeds(study: &Study) -> String {
     let statistics = if trials == 1 {
         "With one seed there is no interval."
     } else {
-        "Arms of one seed start from the same healthy network and are compared as pairs. Intervals are 95 % intervals of the mean over seeds \
-         (Student’s t); ± is half their width."
+        "Arms of one seed start from the same healthy network and are compared as pairs: a difference between arms is the mean of the \
+         differences within seeds. Intervals are 95 % confidence intervals of a mean over seeds (Student’s t with n − 1 degrees of freedom; \
+         n counts seeds, not images) and are not corrected for the number of comparisons; ± is half their width."
     };
     format!("{} in each arm: {varied}{held}. {statistics}", plural(trials, "trial"))
 }
@@ -236,6 +264,37 @@ fn them(kinds: &[String]) -> &'static str {
 fn software(view: &View<'_>) -> String {
     let cause = &view.evidence.cause;
     format!("Computed with atrophy {} on {} with {}.", cause.build, cause.device, plural(cause.threads, "thread"))
+}
+
+/// What the methods cite.
+pub(crate) fn references(study: &Study) -> Vec<&'static str> {
+    let network = match study.network {
+        Blueprint::Vgg { .. } => Some(
+            "Simonyan K, Zisserman A (2015) Very deep convolutional networks for large-scale image recognition. International Conference on \
+             Learning Representations (ICLR) 2015.",
+        ),
+        Blueprint::Tiny { .. } => None,
+    };
+    let images = match study.stimuli {
+        StimuliChoice::Cifar10(_) | StimuliChoice::Cifar100(_) => Some(
+            "Krizhevsky A (2009) Learning multiple layers of features from tiny images. Technical report, University of Toronto.",
+        ),
+        StimuliChoice::Folder { .. } | StimuliChoice::Shapes { .. } => None,
+    };
+    let weights = study.schooling.weights.is_none().then_some(
+        "He K, Zhang X, Ren S, Sun J (2015) Delving deep into rectifiers: surpassing human-level performance on ImageNet classification. \
+         International Conference on Computer Vision (ICCV) 2015.",
+    );
+    let similarity = study.measures.iter().any(|measure| matches!(measure, Measure::RdmSimilarity { .. }));
+    let similarity = similarity.then_some([
+        "Kriegeskorte N, Mur M, Bandettini P (2008) Representational similarity analysis: connecting the branches of systems neuroscience. \
+         Frontiers in Systems Neuroscience 2:4.",
+        "Kendall MG (1945) The treatment of ties in ranking problems. Biometrika 33:239–251.",
+    ]);
+    let method = "Moore JA, Fakhar K, Hilgetag CC, Wilms M, Hadaeghi F, Forkert ND (2022) Adding neuroplasticity to a CNN-based in-silico model \
+                  of neurodegeneration. 4th Workshop on Shared Visual Representations in Human and Machine Visual Intelligence (SVRHM), NeurIPS \
+                  2022.";
+    [Some(method), network, images, weights].into_iter().flatten().chain(similarity.into_iter().flatten()).collect()
 }
 
 /// Ends with a full stop.
@@ -256,12 +315,12 @@ mod tests {
     #[test]
     fn the_methods_say_what_the_study_does() {
         insta::assert_snapshot!(told(&example::evidence(3, 15)), @"
-        Network and images: After Moore et al. (2022). The network is VGG19 with batch normalisation, one dense layer with 20,024,000 synapses; a synapse is one weight of a convolution or dense layer (biases and normalisation parameters are not synapses). Images are CIFAR-10 (Downloaded from www.cs.toronto.edu and checked against its MD5 sum): 50,000 training images and 10,000 test images of 10 classes; the sets are disjoint.
-        Schooling: Each healthy network starts from random weights and is trained on the training images for 10 epochs (stochastic gradient descent, batch 40, learning rate 0.001 constant, momentum 0.9, weight decay 0.0005, random crops from images padded by 4 pixels and mirror images); the network after the last epoch is kept, whatever its accuracy. Test images are never learned from.
-        Injury and plasticity: Arm ‘retrained’: in each of 15 steps, 20 % of the remaining synapses of all convolutional and dense layers (in each layer, chosen at random, rounded to the nearest synapse) are set to zero for good; then the network is retrained on the training images for 3 epochs (stochastic gradient descent, batch 40, learning rate 0.001 constant, momentum 0.9, weight decay 0.0005, random crops from images padded by 4 pixels and mirror images), lost synapses held at zero, momentum starting at rest. Arm ‘untreated’: in each of 15 steps, 20 % of the remaining synapses of all convolutional and dense layers (in each layer, chosen at random, rounded to the nearest synapse) are set to zero for good; then the network is not retrained. Arm ‘sham’: in each of 15 steps, no synapse is lost; then the network is retrained on the training images for 3 epochs (stochastic gradient descent, batch 40, learning rate 0.001 constant, momentum 0.9, weight decay 0.0005, random crops from images padded by 4 pixels and mirror images), lost synapses held at zero, momentum starting at rest. A lost synapse stays at zero through all learning. The share of synapses lost is counted from the lesion over all convolutional and dense layers, never computed from a formula.
-        Readings: Networks are read in evaluation mode (normalisation, where the network has it, uses its running statistics). ‘Healthy’ is read after schooling; ‘injured’ right after a step’s loss, before any learning, so that normalisation statistics are still those of the network before the loss; ‘treated’ after the lesson that follows. Mean class-wise accuracy is the mean over the classes of the share of each class’s test images that is named right (10,000 test images).
-        Representation: Activation patterns are read on the first 100 test images of each class (1,000 probe images) at block 3 (output of its max-pool) and the penultimate layer (input of the last dense layer, after ReLU). The representational dissimilarity matrix (RDM) holds 1 − Pearson’s r between the patterns of each pair of probe images, sorted by class (Kriegeskorte et al. 2008). The upper triangle, without the diagonal, is compared with that of the same network when healthy by Kendall's tau-b. A pattern that is the same at every unit has no correlation: its pairs are left out of both matrices and counted (none in the readings so far).
-        Seeds and statistics: 3 trials in each arm: seeds 1 to 3 decide the first weights, which synapses are lost and the order, crops and flips of the training images. Arms of one seed start from the same healthy network and are compared as pairs. Intervals are 95 % intervals of the mean over seeds (Student’s t); ± is half their width.
+        Network and images: After Moore et al. (2022). The network is VGG19 with batch normalisation, one dense layer. It has five blocks of 3 × 3 convolutions (Simonyan & Zisserman 2015), each convolution followed by batch normalisation and ReLU and each block by a 2 × 2 max-pool; then a dense layer with one output for each class. There is no dropout. A synapse is one weight of a convolution or dense layer (biases and normalisation parameters are not synapses); there are 20,024,000. Images are CIFAR-10 (Krizhevsky 2009): 50,000 training images and 10,000 test images of 10 classes; the sets are disjoint. Downloaded from www.cs.toronto.edu and checked against its MD5 sum. Networks see each channel less its mean and divided by its standard deviation over the training images.
+        Schooling: Each healthy network starts from random weights (normal, with variance 2 / number of inputs, in the last layer 1 / number of inputs; biases 0; He et al. 2015) and is trained on the training images for 10 epochs (stochastic gradient descent on the cross-entropy, batches of 40, constant learning rate 0.001, momentum 0.9, weight decay 0.0005, random crops of images padded by 4 black pixels, half of them mirrored); the network after the last epoch is kept, whatever its accuracy. Test images are never learned from.
+        Injury and plasticity: Arm ‘retrained’: in each of 15 steps, 20 % of the remaining synapses of all convolutional and dense layers (in each layer, chosen at random, rounded to the nearest synapse) are set to zero for good; then the network is retrained on the training images for 3 epochs with the settings of the schooling, momentum starting at rest. Arm ‘untreated’: in each of 15 steps, the same synapses are lost as in that step of arm ‘retrained’ in the trial of the same seed; then the network is not retrained. Arm ‘sham’: in each of 15 steps, no synapse is lost; then the network is retrained on the training images for 3 epochs with the settings of the schooling, momentum starting at rest. A lost synapse stays at zero through all learning. The share of synapses lost is counted from the lesion over all convolutional and dense layers, never computed from a formula.
+        Readings: Networks are read in evaluation mode (normalisation, where the network has it, uses its running statistics). ‘Healthy’ is read after schooling; ‘injured’ right after a step’s loss, before any learning, so that normalisation statistics are still those of the network before the loss; ‘treated’ after the lesson that follows. Accuracy is the share of the 10,000 test images that is named right. Class accuracy is the share of a class’s test images that is named right (10,000 test images in all), and mean class-wise accuracy is its mean over the classes.
+        Representation: Activation patterns are read on the first 100 test images of each class (1,000 probe images) at block 3 (output of its max-pool) and the penultimate layer (input of the last dense layer, after ReLU). The representational dissimilarity matrix (RDM) holds 1 − Pearson’s r between the patterns of each pair of probe images, sorted by class (Kriegeskorte et al. 2008). The upper triangle, without the diagonal, is compared with that of the same network when healthy by Kendall’s tau-b (Kendall 1945). A pattern that is the same at every unit has no correlation: its pairs are left out of both matrices and counted (none in the readings so far).
+        Seeds and statistics: 3 trials in each arm: seeds 1 to 3 decide the first weights, which synapses are lost and the order, crops and flips of the training images. Arms of one seed start from the same healthy network and are compared as pairs: a difference between arms is the mean of the differences within seeds. Intervals are 95 % confidence intervals of a mean over seeds (Student’s t with n − 1 degrees of freedom; n counts seeds, not images) and are not corrected for the number of comparisons; ± is half their width.
         Software: Computed with atrophy 0.1.0 on cpu with 2 threads.
         ");
     }
@@ -270,7 +329,13 @@ mod tests {
     fn every_setting_the_paper_leaves_open_moves_the_text() {
         let base = example::evidence(3, 15);
         let text = told(&base);
-        let changes: [fn(&mut neuro::record::Evidence); 9] = [
+        let changes: [fn(&mut neuro::record::Evidence); 13] = [
+            |e| e.study.measures.push(Measure::Loss),
+            |e| e.study.measures.push(Measure::Confusion),
+            |e| {
+                e.study.network = serde_json::from_str(r#"{"vgg":{"depth":19,"batch_norm":true,"head":[],"width":0.5}}"#).unwrap()
+            },
+            |e| e.cause.probe_per_class[3] = 99,
             |e| e.cause.stimuli.note = Some("Only half of it".to_owned()),
             |e| e.cause.images[1] = 500,
             |e| e.study.schooling.epochs = 11,
@@ -278,7 +343,9 @@ mod tests {
             |e| e.study.seeds.held = vec![Chance::Network],
             |e| e.study.probe.images = ProbeImages::All,
             |e| e.study.arms[0].plasticity = neuro::plasticity::Plasticity::None,
-            |e| e.study.measures = vec![Measure::RdmSimilarity { method: rsa_method("tau-a"), layer: None }],
+            |e| {
+                e.study.measures = vec![Measure::RdmSimilarity { method: rsa_method("tau-a"), over: Over::Triangle, layer: None }]
+            },
             |e| e.cause.threads = 1,
         ];
         for (i, change) in changes.iter().enumerate() {
@@ -291,6 +358,28 @@ mod tests {
     /// `rsa` is not among our dependencies; the method is read as a study file would say it.
     fn rsa_method<T: for<'a> serde::Deserialize<'a>>(name: &str) -> T {
         serde_json::from_value(name.into()).unwrap()
+    }
+
+    /// "Moore et al. (2022)", "He et al. 2015", "Simonyan & Zisserman 2015": who is cited is listed, and nobody else.
+    #[test]
+    fn what_is_cited_is_listed() {
+        let cited = |text: &str, reference: &str| {
+            let (author, rest) = reference.split_once(' ').unwrap();
+            let year = &rest[rest.find('(').unwrap() + 1..][..4];
+            text.contains(author) && text.contains(year)
+        };
+        let mut evidence = example::evidence(3, 2);
+        let text = told(&evidence);
+        let all = references(&evidence.study);
+        assert_eq!(all.len(), 6);
+        let uncited: Vec<_> = all.iter().filter(|reference| !cited(&text, reference)).collect();
+        assert!(uncited.is_empty(), "{uncited:?}");
+
+        evidence.study.measures = vec![Measure::Accuracy];
+        evidence.study.schooling.weights = Some("vgg.safetensors".into());
+        let text = told(&evidence);
+        assert_eq!(references(&evidence.study).len(), 3);
+        assert!(!text.contains("Kriegeskorte") && !text.contains("He et al."));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use askama::Template;
 use neuro::record::Phase;
 use neuro::statistics::Estimate;
 
-use crate::figure::Figure;
+use crate::figure::{self, Figure};
 use crate::headline::{self, Ending};
 use crate::methods::{self, Paragraph};
 use crate::table::{self, Comparison, Difference};
@@ -21,10 +21,15 @@ pub(crate) const NAME: &str = "report.html";
 struct Page<'a> {
     name: &'a str,
     question: &'a str,
-    data: &'a str,
+    data_name: &'a str,
+    /// Names the data under every table.
+    data: String,
+    /// What ± is.
+    spread: &'static str,
     note: Option<&'a str>,
     unfinished: Vec<String>,
     healthy: String,
+    accuracy: Option<String>,
     similarity: Option<String>,
     endings: Vec<EndingRow<'a>>,
     break_definition: &'static str,
@@ -32,6 +37,7 @@ struct Page<'a> {
     comparisons: Vec<ComparisonRow<'a>>,
     tables: Vec<Table<'a>>,
     methods: Vec<Paragraph>,
+    references: Vec<&'static str>,
     causes: Vec<(&'static str, String)>,
     files: Vec<(String, String)>,
 }
@@ -64,6 +70,8 @@ struct ComparisonRow<'a> {
 /// All readings of an arm: a column for each question and phase, a row for each step.
 struct Table<'a> {
     arm: &'a str,
+    /// Of every cell; none if it varies, and then each cell has its own.
+    n: Option<usize>,
     columns: Vec<String>,
     rows: Vec<TableRow>,
 }
@@ -80,24 +88,36 @@ pub(crate) fn html(view: &View<'_>, figures: &[Figure]) -> Result<String> {
     let page = Page {
         name: &evidence.name,
         question: &evidence.study.question,
-        data: &evidence.cause.stimuli.name,
+        data_name: &evidence.cause.stimuli.name,
+        data: figure::data(view),
+        spread: match evidence.study.seeds.count.get() {
+            1 => "n = 1 seed: no interval",
+            _ => "mean over seeds ± half the 95 % confidence interval of the mean (none where n = 1)",
+        },
         note: evidence.cause.stimuli.note.as_deref(),
         unfinished: unfinished(view),
         healthy: view
             .accuracy
             .as_ref()
             .map_or_else(|| "Nothing has been read yet.".to_owned(), |q| headline::healthy_sentence(view, q)),
-        similarity: view.similarities.first().map(|question| format!("{}, {}", question.title(), question.layer)),
+        accuracy: view.accuracy.as_ref().map(Question::title),
+        similarity: view.similarities.first().map(of),
         endings: view.accuracy.iter().flat_map(|q| headline::endings(view, q)).map(ending_row).collect(),
         break_definition: headline::BREAK,
         figures: figures.iter().map(shown).collect(),
         comparisons: table::comparisons(view).iter().map(comparison_row).collect(),
         tables: view.begun().map(|arm| arm_table(view, arm)).collect(),
         methods: methods::paragraphs(view),
+        references: methods::references(&evidence.study),
         causes: causes(view),
         files: files(figures),
     };
-    page.render().context("the page")
+    Ok(unbroken(&page.render().context("the page")?))
+}
+
+/// A number stays in one line with its unit, its n and its half-width.
+fn unbroken(html: &str) -> String {
+    html.replace(" %", "\u{a0}%").replace("n = ", "n\u{a0}=\u{a0}").replace(" ± ", "\u{a0}±\u{a0}")
 }
 
 fn ending_row(ending: Ending<'_>) -> EndingRow<'_> {
@@ -106,7 +126,11 @@ fn ending_row(ending: Ending<'_>) -> EndingRow<'_> {
         step: ending.step,
         lost: if ending.sham { "none".to_owned() } else { words::percent(ending.lost) },
         accuracy: words::Unit::Percent.estimate(&ending.accuracy),
-        similarity: ending.similarity.map_or_else(dash, |estimate| words::Unit::Number.estimate(&estimate)),
+        similarity: ending.similarity.map_or_else(dash, |similarity| {
+            // the column n is that of accuracy
+            let n = if similarity.n == ending.accuracy.n { String::new() } else { format!(" (n = {})", similarity.n) };
+            format!("{}{n}", words::Unit::Number.estimate(&similarity))
+        }),
         n: ending.accuracy.n,
         broken: ending.broken.sentence(),
     }
@@ -139,7 +163,7 @@ fn comparison_row<'a>(comparison: &Comparison<'a>) -> ComparisonRow<'a> {
     }
 }
 
-/// "Mean class-wise accuracy", "RDM similarity (Kendall's tau-b), penultimate".
+/// "Mean class-wise accuracy", "RDM similarity (Kendall’s tau-b), penultimate".
 fn of(question: &Question) -> String {
     if question.layer.is_empty() { question.title() } else { format!("{}, {}", question.title(), question.layer) }
 }
@@ -153,22 +177,31 @@ fn arm_table<'a>(view: &View<'_>, arm: &Arm<'a>) -> Table<'a> {
         questions.iter().flat_map(|question| phases.iter().map(move |phase| (*question, *phase))).collect();
     let mut steps: Vec<u32> = moments(arm).into_iter().map(|(step, _)| step).collect();
     steps.dedup();
-    let rows = steps.into_iter().map(|step| TableRow {
+    let estimates: Vec<Vec<Option<Estimate>>> =
+        steps.iter().map(|&step| columns.iter().map(|&(question, phase)| at(arm, step, phase, question)).collect()).collect();
+    let mut counts: Vec<usize> = estimates.iter().flatten().flatten().map(|estimate| estimate.n).collect();
+    counts.sort_unstable();
+    counts.dedup();
+    let n = (counts.len() == 1).then(|| counts[0]);
+    let told = |(question, _): &(&Question, Phase), estimate: &Option<Estimate>| cell(question, *estimate, n.is_none());
+    let rows = steps.iter().zip(&estimates).map(|(&step, estimates)| TableRow {
         step,
         lost: arm.lost(step).map_or_else(dash, words::percent),
-        cells: columns.iter().map(|&(question, phase)| cell(question, at(arm, step, phase, question))).collect(),
+        cells: columns.iter().zip(estimates).map(|(column, estimate)| told(column, estimate)).collect(),
     });
     let heading = |(question, phase): &(&Question, Phase)| format!("{}, {phase}", of(question));
-    Table { arm: arm.name(), columns: columns.iter().map(heading).collect(), rows: rows.collect() }
+    Table { arm: arm.name(), n, columns: columns.iter().map(heading).collect(), rows: rows.collect() }
 }
 
 fn at(arm: &Arm<'_>, step: u32, phase: Phase, question: &Question) -> Option<Estimate> {
     arm.estimate(step, if step == 0 { Phase::Healthy } else { phase }, question)
 }
 
-/// No number without its n.
-fn cell(question: &Question, estimate: Option<Estimate>) -> String {
-    estimate.map_or_else(dash, |estimate| format!("{} (n = {})", question.unit().estimate(&estimate), estimate.n))
+fn cell(question: &Question, estimate: Option<Estimate>, with_n: bool) -> String {
+    estimate.map_or_else(dash, |estimate| {
+        let n = if with_n { format!(" (n = {})", estimate.n) } else { String::new() };
+        format!("{}{n}", question.unit().estimate(&estimate))
+    })
 }
 
 fn dash() -> String {
@@ -217,8 +250,8 @@ fn causes(view: &View<'_>) -> Vec<(&'static str, String)> {
 fn files(figures: &[Figure]) -> Vec<(String, String)> {
     let tables = [
         (csv::RESULTS, "every reading: one value a line, with its study, arm, seeds, step, phase and n"),
-        (csv::TABLE, "means over seeds with the half-width of their 95 % interval and n"),
-        (csv::COMPARISONS, "paired differences between arms at every step, with interval and n"),
+        (csv::TABLE, "means over seeds with the half-width of their 95 % confidence interval, and n"),
+        (csv::COMPARISONS, "paired differences between arms at every step, with the half-width of their interval, and n"),
     ];
     let tables = tables.into_iter().map(|(name, what)| (name.to_owned(), what.to_owned()));
     tables.chain(figures.iter().map(|figure| (format!("figures/{}.svg, .png", figure.name), figure.title.clone()))).collect()
@@ -227,7 +260,7 @@ fn files(figures: &[Figure]) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{example, figure};
+    use crate::example;
 
     fn page(evidence: &neuro::record::Evidence) -> String {
         let view = View::new(evidence);
@@ -269,6 +302,7 @@ mod tests {
         assert!(!page(&evidence).contains("Note on the data"));
         evidence.cause.stimuli.note = Some("A look-alike made for tests.".to_owned());
         let html = page(&evidence);
+        assert!(html.matches("see the note on these data").count() > 10, "beside every table, figure and drawing");
         let note = html.find("A look-alike made for tests.").unwrap();
         assert!(note < html.find("Healthy networks name").unwrap());
         assert!(html.matches("A look-alike made for tests.").count() >= 3, "above, in the methods, among the causes");
@@ -287,14 +321,36 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_a_column_for_each_phase_and_every_cell_its_n() {
+    fn a_number_is_not_torn_from_its_unit() {
+        assert_eq!(unbroken("92.3 ± 0.8 % (n = 3)"), "92.3\u{a0}±\u{a0}0.8\u{a0}% (n\u{a0}=\u{a0}3)");
+        assert!(!page(&example::evidence(2, 2)).contains(" %"));
+    }
+
+    #[test]
+    fn a_similarity_that_fewer_seeds_have_says_its_n() {
         let mut evidence = example::evidence(3, 2);
+        example::set(&mut evidence.trials[0], 2, Phase::Treated, "rdm_similarity_tau_b", None);
+        let view = View::new(&evidence);
+        let endings = headline::endings(&view, &example::accuracy());
+        let rows: Vec<EndingRow<'_>> = endings.into_iter().map(ending_row).collect();
+        assert!(rows[0].n == 3 && rows[0].similarity.ends_with("(n = 2)") && !rows[1].similarity.contains("n ="));
+    }
+
+    #[test]
+    fn the_table_has_a_column_for_each_phase_and_no_number_is_without_its_n() {
+        let mut evidence = example::evidence(3, 2);
+        let view = View::new(&evidence);
+        let table = arm_table(&view, &view.arms[0]);
+        assert_eq!(table.n, Some(3));
+        assert!(table.rows.iter().flat_map(|row| &row.cells).all(|cell| !cell.contains("(n = ")));
+
         example::set(&mut evidence.trials[0], 2, Phase::Treated, "rdm_similarity_tau_b", None);
         let view = View::new(&evidence);
         let table = arm_table(&view, &view.arms[0]);
         assert_eq!(table.columns[..2], ["Mean class-wise accuracy, injured", "Mean class-wise accuracy, treated"]);
         assert_eq!(table.rows.iter().map(|row| row.step).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(table.rows[1].lost, "20.0 %");
+        assert_eq!(table.n, None);
         assert!(table.rows.iter().flat_map(|row| &row.cells).all(|cell| cell.contains("(n = ")));
         assert!(table.rows[2].cells[3].ends_with("(n = 2)"), "{:?}", table.rows[2].cells);
         assert_eq!(arm_table(&view, &view.arms[1]).columns.len(), 2);

@@ -111,17 +111,27 @@ impl<'a> Arm<'a> {
 
     /// The defined values at one moment, with the seeds they belong to.
     pub(crate) fn values(&self, step: u32, phase: Phase, question: &Question) -> Vec<(TrialSeeds, f64)> {
-        let value =
-            |trial: &TrialRecords| trial.records.iter().find(|r| r.step == step && r.phase == phase).and_then(|r| question.of(r));
-        self.trials.iter().filter_map(|trial| Some((trial.seeds, value(trial)?))).collect()
+        self.values_by(step, phase, |record| question.of(record))
     }
 
-    /// Mean and interval over seeds at one moment. Healthy subjects shared by several trials count once.
+    fn values_by(&self, step: u32, phase: Phase, value: impl Fn(&Record) -> Option<f64>) -> Vec<(TrialSeeds, f64)> {
+        let record = |trial: &'a TrialRecords| trial.records.iter().find(|r| r.step == step && r.phase == phase);
+        self.trials.iter().filter_map(|trial| Some((trial.seeds, value(record(trial)?)?))).collect()
+    }
+
+    /// Mean and interval over seeds at one moment.
     pub(crate) fn estimate(&self, step: u32, phase: Phase, question: &Question) -> Option<Estimate> {
-        let values = self.values(step, phase, question);
-        match phase {
-            Phase::Healthy => Estimate::of(&once_per_subject(values.into_iter())),
-            Phase::Injured | Phase::Treated => Estimate::of(&values.into_iter().map(|(_, value)| value).collect::<Vec<_>>()),
+        self.estimate_by(step, phase, |record| question.of(record))
+    }
+
+    /// As [`Arm::estimate`], of whatever is read from the records. Trials without any loss that differ in the injury's
+    /// seed alone are copies of each other, and count once.
+    pub(crate) fn estimate_by(&self, step: u32, phase: Phase, value: impl Fn(&Record) -> Option<f64>) -> Option<Estimate> {
+        let values = self.values_by(step, phase, value).into_iter();
+        if phase == Phase::Healthy || self.is_sham() {
+            Estimate::of(&once_per_subject(values))
+        } else {
+            Estimate::of(&values.map(|(_, value)| value).collect::<Vec<_>>())
         }
     }
 
@@ -213,5 +223,10 @@ mod tests {
         assert_eq!(view.healthy(&example::accuracy()).len(), 1);
         assert_eq!(view.arms[0].estimate(0, Phase::Healthy, &example::accuracy()).unwrap().n, 1);
         assert_eq!(view.arms[0].estimate(1, Phase::Treated, &example::accuracy()).unwrap().n, 3);
+        assert_eq!(
+            view.arms[2].estimate(1, Phase::Treated, &example::accuracy()).unwrap().n,
+            1,
+            "a sham has no injury to differ in"
+        );
     }
 }

@@ -16,7 +16,7 @@ impl Question {
         if self.measure.contains("accuracy") { Unit::Percent } else { Unit::Number }
     }
 
-    /// "Mean class-wise accuracy", "RDM similarity (Kendall's tau-b)".
+    /// "Mean class-wise accuracy", "RDM similarity (Kendall’s tau-b)".
     pub(crate) fn title(&self) -> String {
         match self.measure.as_str() {
             "mean_class_accuracy" => "Mean class-wise accuracy".to_owned(),
@@ -29,12 +29,22 @@ impl Question {
     }
 }
 
+impl Question {
+    /// The title as short as an axis needs it, with its unit.
+    pub(crate) fn axis_title(&self) -> String {
+        match self.unit() {
+            Unit::Percent => format!("{} (%)", self.title()),
+            Unit::Number => self.title().replace("Kendall’s ", ""),
+        }
+    }
+}
+
 /// A rank correlation by its full name.
 pub(crate) fn correlation(method: &str) -> String {
     if let Some(method) = method.strip_suffix("-full-matrix") {
         return format!("{}, whole matrix", correlation(method));
     }
-    if method.starts_with("tau") { format!("Kendall's {method}") } else { method.to_owned() }
+    if method.starts_with("tau") { format!("Kendall’s {method}") } else { method.to_owned() }
 }
 
 impl Unit {

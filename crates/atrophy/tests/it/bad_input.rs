@@ -75,7 +75,9 @@ fn a_network_that_cannot_take_the_images() {
     toy.change("{ shapes = { train = 40, test = 20 } }", r#"{ folder = { path = "pictures", size = 16 } }"#);
     toy.change(r#"tiny = { batch_norm = true, head = [8], width = 0.5 }"#, "vgg = { depth = 11, batch_norm = true, head = [] }");
     let white = include_bytes!("white.png");
-    ["train/cat", "train/dog", "test/cat", "test/dog"].iter().for_each(|folder| toy.write(&format!("pictures/{folder}/1.png"), white));
+    ["train/cat", "train/dog", "test/cat", "test/dog"]
+        .iter()
+        .for_each(|folder| toy.write(&format!("pictures/{folder}/1.png"), white));
     insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"");
 }
 
@@ -141,7 +143,9 @@ fn weights_of_another_network() {
     let toy = Toy::new();
     let _ = toy.atrophy("run toy.toml --threads 1 --out donor").done();
     let state = "donor/subjects/network-1-data-1/state-00002.safetensors";
-    let given = |weights: &str| toy.atrophy(&format!("run toy.toml --threads 1 --set schooling.weights={weights} --set network.tiny.width=1.0"));
+    let given = |weights: &str| {
+        toy.atrophy(&format!("run toy.toml --threads 1 --set schooling.weights={weights} --set network.tiny.width=1.0"))
+    };
     insta::assert_snapshot!(given(state).refused_after_progress(), @"");
 
     toy.write("garbage.safetensors", "no weights");

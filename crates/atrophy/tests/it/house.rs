@@ -9,7 +9,8 @@ fn root() -> PathBuf {
 
 /// Files that belong to the project: what git tracks, or in an unpacked archive without git all that is there.
 fn files(ending: &str) -> Vec<(String, String)> {
-    let listed = Command::new("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]).current_dir(root()).output();
+    let listed =
+        Command::new("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]).current_dir(root()).output();
     let names = listed.map(|output| String::from_utf8(output.stdout).unwrap()).unwrap_or_default();
     let names = names.lines().filter(|name| name.ends_with(ending) && root().join(name).exists());
     names.map(|name| (name.to_owned(), std::fs::read_to_string(root().join(name)).unwrap())).collect()

@@ -30,7 +30,8 @@ fn authors_code() {
 #[test]
 fn every_file_in_studies_is_built_in() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../studies");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
     let mut built_in = atrophy::study_file::BUILT_IN.map(|(name, _)| format!("{name}.toml"));
     built_in.sort();

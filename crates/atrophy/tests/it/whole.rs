@@ -29,13 +29,18 @@ fn from_the_study_to_the_report() {
     };
     for arm in ["retrained", "untreated", "sham"] {
         assert_eq!(one(arm, "0", "healthy", "rdm_similarity_tau_b", "penultimate"), 1.0, "a network is like itself");
-        assert_eq!(one(arm, "0", "healthy", "accuracy", ""), one("sham", "0", "healthy", "accuracy", ""), "arms share their subject");
+        assert_eq!(
+            one(arm, "0", "healthy", "accuracy", ""),
+            one("sham", "0", "healthy", "accuracy", ""),
+            "arms share their subject"
+        );
     }
     for measure in ["accuracy", "loss"] {
         let injured = |arm| one(arm, "1", "injured", measure, "");
         assert_eq!(injured("retrained"), injured("untreated"), "arms of one seed lose the same synapses");
     }
-    let lost = |arm: &str, step: &str| rows.iter().find(|row| row[1] == arm && row[5] == step).unwrap()[7].parse::<f64>().unwrap();
+    let lost =
+        |arm: &str, step: &str| rows.iter().find(|row| row[1] == arm && row[5] == step).unwrap()[7].parse::<f64>().unwrap();
     assert!((lost("untreated", "1") - 0.2).abs() < 0.001 && (lost("untreated", "2") - 0.36).abs() < 0.001);
     assert_eq!((lost("retrained", "2"), lost("sham", "2")), (lost("untreated", "2"), 0.0));
 
@@ -55,7 +60,8 @@ fn from_the_study_to_the_report() {
 fn the_report_is_made_anew_from_the_records_alone() {
     let toy = Toy::new();
     let _ = toy.atrophy("run toy.toml --threads 1").done();
-    let files = ["report.html", "results.csv", "figures/accuracy.svg", "figures/rdm.png"].map(|name| toy.path(&format!("runs/toy/{name}")));
+    let files = ["report.html", "results.csv", "figures/accuracy.svg", "figures/rdm.png"]
+        .map(|name| toy.path(&format!("runs/toy/{name}")));
     let before = files.each_ref().map(|file| std::fs::read(file).unwrap());
     files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
     assert_eq!(toy.atrophy("report runs/toy").done().out.trim(), "runs/toy/report.html");
@@ -85,7 +91,9 @@ fn masks_and_weights_have_torchvisions_names() {
     let header_length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header_length]).unwrap();
     let names: BTreeSet<&str> = header.as_object().unwrap().keys().map(String::as_str).collect();
-    for name in ["features.0.weight", "features.0.weight_mask", "features.1.running_var", "classifier.0.weight", "classifier.3.bias"] {
+    for name in
+        ["features.0.weight", "features.0.weight_mask", "features.1.running_var", "classifier.0.weight", "classifier.3.bias"]
+    {
         assert!(names.contains(name), "{name} in {names:?}");
     }
     assert!(names.iter().all(|name| !name.ends_with("_momentum")), "no lesson is under way");

@@ -9,7 +9,12 @@ use safetensors::SafeTensors;
 use crate::{images, lesson, newborn};
 
 fn ablation(fraction: f64) -> Injury {
-    Injury::Ablation { fraction: Fraction::try_from(fraction).unwrap(), of: Share::Remaining, scope: Scope::PerLayer, layers: None }
+    Injury::Ablation {
+        fraction: Fraction::try_from(fraction).unwrap(),
+        of: Share::Remaining,
+        scope: Scope::PerLayer,
+        layers: None,
+    }
 }
 
 /// Bits of every value that is dead by the masks of this state: weights and momentum.

@@ -2,24 +2,23 @@
 
 use neuro::record::Phase;
 
-use super::legend::{Legend, Look};
+use super::legend::{CHANCE, Legend, Look, Sample};
 use super::plot::{Axis, Plot};
-use super::svg::{Anchor, Canvas, Text};
-use super::{Figure, data, layered};
+use super::svg::Canvas;
+use super::{COLUMN, Figure, MARGIN, data, layered};
 use crate::curve::{Curve, Point, curves};
 use crate::view::{Question, View};
 use crate::words;
 
-const WIDTH: f64 = 560.0;
-const LEFT: f64 = 66.0;
-const RIGHT: f64 = 66.0;
-const HEIGHT: f64 = 300.0;
+const LEFT: f64 = 70.0;
+const RIGHT: f64 = 18.0;
+const HEIGHT: f64 = 240.0;
 const BELOW: f64 = 52.0;
 
 /// Figure 2A: accuracy.
 pub(super) fn accuracy(view: &View<'_>, question: &Question) -> Option<Figure> {
     let curves = curves(view, question);
-    let axis = Axis::percent(&format!("{} (%)", question.title()));
+    let axis = Axis::percent(&question.axis_title());
     let [_, _, test] = view.evidence.cause.images;
     let of = format!("{} on the {} test images", question.title(), words::count(test as u64));
     let chance = format!(" Dotted: chance ({}).", words::short_percent(view.chance()));
@@ -35,7 +34,7 @@ pub(super) fn accuracy(view: &View<'_>, question: &Question) -> Option<Figure> {
 pub(super) fn similarity(view: &View<'_>, question: &Question, principal: bool) -> Option<Figure> {
     let curves = curves(view, question);
     let lowest = curves.iter().flat_map(values).fold(0.0, f64::min);
-    let axis = Axis::round((lowest * 5.0).floor().min(0.0) / 5.0, 1.0, 7, &question.title());
+    let axis = Axis::round((lowest * 5.0).floor().min(0.0) / 5.0, 1.0, 7, &question.axis_title());
     let of = format!(
         "{} between the dissimilarity matrix of each network and that of the same network when healthy, layer {} ({} probe images)",
         question.title(),
@@ -60,15 +59,16 @@ fn draw(view: &View<'_>, curves: &[Curve], axis: Axis, chance: Option<f64>) -> O
     if curves.is_empty() {
         return None;
     }
-    let legend = legend(view, curves);
-    let top = 8.0 + legend.height(WIDTH - 16.0) + 14.0;
-    let width = WIDTH - LEFT - RIGHT;
+    let (heading, entries) = key(view, curves, chance);
+    let legend = Legend::new(&heading, &entries, COLUMN - 2.0 * MARGIN);
+    let top = MARGIN + legend.height() + 14.0;
+    let width = COLUMN - LEFT - RIGHT;
     let plot = Plot { left: LEFT, top, width, height: HEIGHT, x: Axis::percent("Synapses lost (%)"), y: axis };
-    let mut canvas = Canvas::new(WIDTH, top + HEIGHT + BELOW);
-    legend.draw(&mut canvas, 8.0, 8.0, WIDTH - 16.0);
+    let mut canvas = Canvas::new(COLUMN, top + HEIGHT + BELOW);
+    legend.draw(&mut canvas, MARGIN, MARGIN);
     plot.draw(&mut canvas);
     if let Some(chance) = chance {
-        draw_chance(&mut canvas, &plot, chance);
+        canvas.line(plot.at(0.0, chance), plot.at(1.0, chance), CHANCE);
     }
     // the first arm comes last, on top; means above the faint lines of all
     for curve in curves.iter().rev() {
@@ -78,15 +78,6 @@ fn draw(view: &View<'_>, curves: &[Curve], axis: Axis, chance: Option<f64>) -> O
         draw_means(&mut canvas, &plot, curve);
     }
     Some(canvas)
-}
-
-/// Named beside the plot, where no data can be.
-fn draw_chance(canvas: &mut Canvas, plot: &Plot, chance: f64) {
-    let (right, y) = plot.at(1.0, chance);
-    let ink = r#"stroke="currentColor" stroke-width="1.2" stroke-dasharray="1.5 3""#;
-    canvas.line((plot.left, y), (right, y), ink);
-    canvas.text(Text::new((right + 6.0, y - 2.0), 13.0, Anchor::Start), "chance");
-    canvas.text(Text::new((right + 6.0, y + 12.0), 13.0, Anchor::Start), &words::short_percent(chance));
 }
 
 fn draw_spread(canvas: &mut Canvas, plot: &Plot, curve: &Curve) {
@@ -128,20 +119,22 @@ fn look(curve: &Curve) -> Look {
     Look { arm: curve.arm, dashed: curve.phase == Phase::Injured }
 }
 
-fn legend(view: &View<'_>, curves: &[Curve]) -> Legend {
+/// What the key says: of all lines, and of each.
+fn key(view: &View<'_>, curves: &[Curve], chance: Option<f64>) -> (String, Vec<(Sample, String)>) {
     let n = n(curves);
     let one_n = !n.contains('–');
     let heading = match n.as_str() {
         "1" => "n = 1 seed: no interval".to_owned(),
-        n => format!("n = {n} seeds; line: mean, band: 95 % interval, faint: each seed"),
+        n => format!("n = {n} seeds; line: mean, band: 95 % CI, thin: each seed"),
     };
     let entry = |curve: &Curve| {
         let arm = view.arms[curve.arm].name();
-        let placed = if curve.placed { ", placed at its partner’s loss" } else { "" };
+        let placed = if curve.placed { ", no loss" } else { "" };
         let n = if one_n { String::new() } else { format!(" (n = {})", words::range(curve.seeds_per_point().into_iter())) };
-        (look(curve), format!("{arm}: {}{placed}{n}", curve.phase))
+        (Sample::Arm(look(curve)), format!("{arm}: {}{placed}{n}", curve.phase))
     };
-    Legend { heading, entries: curves.iter().map(entry).collect() }
+    let chance = chance.map(|chance| (Sample::Chance, format!("chance: {}", words::short_percent(chance))));
+    (heading, curves.iter().map(entry).chain(chance).collect())
 }
 
 /// Number of seeds of the means drawn.
@@ -154,7 +147,7 @@ fn caption(view: &View<'_>, curves: &[Curve], of: &str, after: &str) -> String {
     text += &match n(curves).as_str() {
         "1" => "n = 1 seed: no interval.".to_owned(),
         n => format!(
-            "Strong lines: mean over seeds (n = {n}); bands: 95 % interval of that mean (Student’s t); faint lines: each seed."
+            "Strong lines: mean over seeds (n = {n}); bands: 95 % confidence interval of that mean (Student’s t); thin lines: each seed."
         ),
     };
     if curves.iter().any(|curve| curve.phase == Phase::Treated) {
@@ -181,14 +174,18 @@ mod tests {
     fn the_legend_states_n_and_every_line() {
         let evidence = example::evidence(3, 4);
         let view = View::new(&evidence);
-        let legend = legend(&view, &curves(&view, &example::accuracy()));
-        assert_eq!(legend.heading, "n = 3 seeds; line: mean, band: 95 % interval, faint: each seed");
-        let labels: Vec<&str> = legend.entries.iter().map(|(_, label)| label.as_str()).collect();
+        let (heading, entries) = key(&view, &curves(&view, &example::accuracy()), Some(0.1));
+        assert_eq!(heading, "n = 3 seeds; line: mean, band: 95 % CI, thin: each seed");
+        let labels: Vec<&str> = entries.iter().map(|(_, label)| label.as_str()).collect();
         assert_eq!(
             labels,
-            ["retrained: treated", "retrained: injured", "untreated: injured", "sham: treated, placed at its partner’s loss"]
+            ["retrained: treated", "retrained: injured", "untreated: injured", "sham: treated, no loss", "chance: 10 %"]
         );
-        assert_eq!(legend.entries.iter().map(|(look, _)| look.dashed).collect::<Vec<_>>(), [false, true, true, false]);
+        let line = |arm, dashed| Sample::Arm(Look { arm, dashed });
+        assert_eq!(
+            entries.iter().map(|(sample, _)| *sample).collect::<Vec<_>>(),
+            [line(0, false), line(0, true), line(1, true), line(2, false), Sample::Chance]
+        );
     }
 
     #[test]
@@ -196,10 +193,10 @@ mod tests {
         let mut evidence = example::evidence(3, 4);
         evidence.trials[0].records.retain(|record| record.step < 3);
         let view = View::new(&evidence);
-        let legend = legend(&view, &curves(&view, &example::accuracy()));
-        assert!(legend.heading.starts_with("n = 2–3 seeds"));
-        assert_eq!(legend.entries[0].1, "retrained: treated (n = 2–3)");
-        assert_eq!(legend.entries[2].1, "untreated: injured (n = 3)");
+        let (heading, entries) = key(&view, &curves(&view, &example::accuracy()), None);
+        assert!(heading.starts_with("n = 2–3 seeds"));
+        assert_eq!(entries[0].1, "retrained: treated (n = 2–3)");
+        assert_eq!(entries[2].1, "untreated: injured (n = 3)");
     }
 
     #[test]

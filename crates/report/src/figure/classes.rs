@@ -1,19 +1,20 @@
 //! Which classes are lost first: accuracy of each class against steps, one map for each arm.
 
 use anyhow::Result;
+use neuro::record::Record;
 use neuro::statistics::Estimate;
 
+use super::heat::{self, Bar};
 use super::svg::{Anchor, Canvas, Text};
-use super::{Figure, data, heat, text};
+use super::{COLUMN, Figure, MARGIN, PAGE, data, text};
 use crate::view::{Arm, View};
 use crate::words;
 
-const WIDTH: f64 = 560.0;
-const SIZE: f64 = 13.0;
-const HEAD: f64 = 26.0;
+const SIZE: f64 = 13.5;
+const AXIS_SIZE: f64 = 15.0;
+const LINE: f64 = 17.0;
 const FOOT: f64 = 36.0;
-const GAP: f64 = 14.0;
-const SCALE_ROOM: f64 = 82.0;
+const GAP: f64 = 16.0;
 const ABREAST: usize = 3;
 
 /// The maps of one arm: steps x classes.
@@ -45,11 +46,8 @@ fn map<'a>(view: &View<'_>, arm: &'a Arm<'a>) -> Map<'a> {
 }
 
 fn mean(arm: &Arm<'_>, step: u32, class: &str) -> Option<Estimate> {
-    let phase = arm.outcome_at(step);
-    let records = arm.trials.iter().filter_map(|trial| trial.records.iter().find(|r| r.step == step && r.phase == phase));
-    let readings =
-        records.filter_map(|record| record.readings.iter().find(|r| r.measure == "class_accuracy" && r.class == class));
-    Estimate::of(&readings.filter_map(|reading| reading.value).filter(|value| value.is_finite()).collect::<Vec<_>>())
+    let of_class = |record: &Record| record.readings.iter().find(|r| r.measure == "class_accuracy" && r.class == class)?.value;
+    arm.estimate_by(step, arm.outcome_at(step), |record| of_class(record).filter(|value| value.is_finite()))
 }
 
 impl Map<'_> {
@@ -66,26 +64,34 @@ fn draw(view: &View<'_>, maps: &[Map<'_>]) -> Result<Canvas> {
     let classes = &view.evidence.cause.classes;
     let cell = if classes.len() <= 20 { 18.0 } else { (360.0 / classes.len() as f64).max(2.5) };
     let names = classes.iter().map(|class| text::width(class, SIZE)).fold(0.0, f64::max).min(110.0);
-    let left = names + 12.0;
+    let left = MARGIN + names + 6.0;
     let abreast = maps.len().min(ABREAST);
-    let width = (WIDTH - left - SCALE_ROOM - GAP * (abreast - 1) as f64) / abreast as f64;
+    let sheet = if abreast == 1 { COLUMN } else { PAGE };
+    let width = (sheet - left - MARGIN - GAP * (abreast - 1) as f64) / abreast as f64;
+    let titles: Vec<Vec<String>> = maps.iter().map(|map| text::wrap(map.arm.name(), SIZE, width)).collect();
+    let head = MARGIN + LINE * titles.iter().map(Vec::len).max().unwrap_or(1) as f64;
     let height = cell * classes.len() as f64;
-    let row_height = HEAD + height + FOOT;
-    let rows = maps.len().div_ceil(abreast);
+    let row_height = head + height + FOOT;
+    let bottom = row_height * maps.len().div_ceil(abreast) as f64;
 
-    let mut canvas = Canvas::new(WIDTH, row_height * rows as f64 + 16.0);
-    for (i, map) in maps.iter().enumerate() {
+    let mut canvas = Canvas::new(sheet, bottom + LINE + 14.0 + Bar::HEIGHT);
+    for (i, (map, title)) in maps.iter().zip(&titles).enumerate() {
         let (row, column) = (i / abreast, i % abreast);
-        let corner = (left + (width + GAP) * column as f64, HEAD + row_height * row as f64);
+        let corner = (left + (width + GAP) * column as f64, head + row_height * row as f64);
+        for (above, line) in title.iter().rev().enumerate() {
+            let baseline = corner.1 - 7.0 - LINE * above as f64;
+            canvas.text(Text::new((corner.0 + width / 2.0, baseline), SIZE, Anchor::Middle), line);
+        }
         draw_map(&mut canvas, view, map, corner, (width, height))?;
         if column == 0 {
             draw_names(&mut canvas, classes, corner, cell, names);
         }
     }
-    let below = (left + (WIDTH - left - SCALE_ROOM) / 2.0, row_height * rows as f64 + 6.0);
-    canvas.text(Text::new(below, 15.0, Anchor::Middle), "Synapses lost (%), one column for each step");
-    let marks = [(0.0, "0"), (0.5, "50"), (1.0, "100")];
-    heat::bar(&mut canvas, (WIDTH - SCALE_ROOM + 14.0, HEAD), height, &marks, "Class accuracy (%)")?;
+    let middle = left + (sheet - left - MARGIN) / 2.0;
+    let axis = format!("Synapses lost (%), one column for each step{}", if abreast == 1 { "" } else { " of an arm" });
+    canvas.text(Text::new((middle, bottom + 8.0), AXIS_SIZE, Anchor::Middle), &axis);
+    let bar = Bar { title: "Accuracy of a class (%)", marks: [(0.0, "0"), (0.5, "50"), (1.0, "100")] };
+    bar.draw(&mut canvas, sheet - MARGIN, bottom + LINE + 10.0)?;
     Ok(canvas)
 }
 
@@ -93,8 +99,6 @@ fn draw_map(canvas: &mut Canvas, view: &View<'_>, map: &Map<'_>, (x, y): (f64, f
     let classes = view.evidence.cause.classes.len();
     let value = |row: usize, column: usize| map.means[column][row].map_or(f64::NAN, |estimate| estimate.mean);
     canvas.picture((x, y), (width, height), &heat::png(classes, map.steps.len(), value)?);
-    let name = text::fit(map.arm.name(), SIZE, width);
-    canvas.text(Text::new((x + width / 2.0, y - 8.0), SIZE, Anchor::Middle), &name);
 
     let column = width / map.steps.len() as f64;
     let every = heat::every(column, 30.0);

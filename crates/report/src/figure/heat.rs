@@ -31,20 +31,38 @@ fn palette() -> Vec<u8> {
     (0..=254).map(|shade| colour::viridis(f64::from(shade) / 254.0)).chain([colour::UNDEFINED]).flatten().collect()
 }
 
-/// The colour scale: an upright bar with marks at its right and its title beyond them.
-pub(super) fn bar(canvas: &mut Canvas, at: (f64, f64), height: f64, marks: &[(f64, &str)], title: &str) -> Result<()> {
-    const WIDTH: f64 = 12.0;
-    const SIZE: f64 = 12.5;
-    canvas.picture(at, (WIDTH, height), &png(255, 1, |row, _| 1.0 - row as f64 / 254.0)?);
-    let mut widest = 0.0_f64;
-    for (value, label) in marks {
-        let y = at.1 + (1.0 - value) * height;
-        canvas.line((at.0 + WIDTH, y), (at.0 + WIDTH + 4.0, y), r#"stroke="currentColor""#);
-        canvas.text(Text::new((at.0 + WIDTH + 7.0, y + 0.36 * SIZE), SIZE, Anchor::Start), label);
-        widest = widest.max(text::width(label, SIZE));
+/// The colour scale: its title, a lying bar, and marks below it.
+pub(super) struct Bar<'a> {
+    pub(super) title: &'a str,
+    /// Share of the scale, and what is written there.
+    pub(super) marks: [(f64, &'a str); 3],
+}
+
+impl Bar<'_> {
+    const SIZE: f64 = 13.0;
+    const LENGTH: f64 = 150.0;
+    const THICKNESS: f64 = 11.0;
+    pub(super) const HEIGHT: f64 = 36.0;
+
+    /// Title, bar, and half of the last mark.
+    pub(super) fn width(&self) -> f64 {
+        text::width(self.title, Self::SIZE) + 12.0 + Self::LENGTH + text::width(self.marks[2].1, Self::SIZE) / 2.0
     }
-    canvas.text(Text::new((at.0 + WIDTH + 10.0 + widest + SIZE, at.1 + height / 2.0), SIZE, Anchor::Middle).upright(), title);
-    Ok(())
+
+    /// Draws so that nothing reaches beyond `right`.
+    pub(super) fn draw(&self, canvas: &mut Canvas, right: f64, top: f64) -> Result<()> {
+        let left = right - self.width();
+        let bar = left + self.width() - text::width(self.marks[2].1, Self::SIZE) / 2.0 - Self::LENGTH;
+        let bottom = top + Self::THICKNESS;
+        canvas.text(Text::new((left, top + Self::SIZE * 0.8), Self::SIZE, Anchor::Start), self.title);
+        canvas.picture((bar, top), (Self::LENGTH, Self::THICKNESS), &png(1, 255, |_, column| column as f64 / 254.0)?);
+        for (share, label) in self.marks {
+            let x = bar + share * Self::LENGTH;
+            canvas.line((x, bottom), (x, bottom + 4.0), r#"stroke="currentColor""#);
+            canvas.text(Text::new((x, bottom + 6.0 + Self::SIZE), Self::SIZE, Anchor::Middle), label);
+        }
+        Ok(())
+    }
 }
 
 /// Which names of a row of equal cells to show so that they do not run into each other.

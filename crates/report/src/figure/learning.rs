@@ -6,12 +6,13 @@ use neuro::statistics::Estimate;
 use super::legend::Legend;
 use super::plot::{Axis, Plot};
 use super::svg::Canvas;
-use super::{Figure, data};
+use super::{COLUMN, Figure, MARGIN, data};
 use crate::view::View;
 use crate::words;
 
-const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 180.0;
+const LEFT: f64 = 60.0;
+const EACH: f64 = 132.0;
 
 /// One quantity over the epochs of schooling.
 struct Course {
@@ -36,7 +37,7 @@ pub(super) fn figure(view: &View<'_>) -> Option<Figure> {
             if networks == 1 {
                 "n = 1 network: no interval".to_owned()
             } else {
-                format!("mean, 95 % interval and each network (n = {networks})")
+                format!("mean, 95 % confidence interval of the mean (Student’s t) and each network (n = {networks})")
             },
             data(view)
         ),
@@ -55,17 +56,17 @@ fn course(schooling: &[&[EpochRecord]], last: u32, value: impl Fn(&EpochRecord) 
 fn draw(last: u32, networks: usize, loss: &Course, accuracy: &Course) -> Canvas {
     let heading = match networks {
         1 => "n = 1 network: no interval".to_owned(),
-        n => format!("n = {} networks; line: mean, band: 95 % interval, faint: each", words::count(n as u64)),
+        n => format!("n = {} networks; line: mean, band: 95 % CI, thin: each", words::count(n as u64)),
     };
-    let legend = Legend { heading, entries: Vec::new() };
-    let top = 8.0 + legend.height(WIDTH) + 10.0;
-    let mut canvas = Canvas::new(WIDTH, top + HEIGHT + 52.0);
-    legend.draw(&mut canvas, 8.0, 8.0, WIDTH - 16.0);
+    let legend = Legend::new(&heading, &[], COLUMN - 2.0 * MARGIN);
+    let top = MARGIN + legend.height() + 10.0;
+    let mut canvas = Canvas::new(COLUMN, top + HEIGHT + 52.0);
+    legend.draw(&mut canvas, MARGIN, MARGIN);
     let highest = loss.networks.iter().flatten().map(|(_, value)| *value).fold(1e-3, f64::max);
     let axes = [(loss, Axis::up_to(highest, 4, "Training loss (nats)")), (accuracy, Axis::percent("Training accuracy (%)"))];
     for (i, (course, y)) in axes.into_iter().enumerate() {
         let x = Axis::round(0.0, f64::from(last), last.min(5) as usize, "Epoch");
-        let plot = Plot { left: 66.0 + 280.0 * i as f64, top, width: 196.0, height: HEIGHT, x, y };
+        let plot = Plot { left: LEFT + (COLUMN / 2.0 + 5.0) * i as f64, top, width: EACH, height: HEIGHT, x, y };
         plot.draw(&mut canvas);
         draw_course(&mut canvas, &plot, course);
     }

@@ -7,7 +7,7 @@ use resvg::{tiny_skia, usvg};
 const DEJAVU_SANS: &[u8] = include_bytes!("../../fonts/DejaVuSans.ttf");
 
 /// Pixels for each unit of the drawing: a single column of 85 mm then has about 500 dots per inch.
-const SCALE: f32 = 3.0;
+const SCALE: f32 = 4.0;
 
 /// The drawing as a PNG.
 pub(crate) fn png(svg: &str) -> Result<Vec<u8>> {
@@ -39,12 +39,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_drawing_becomes_a_png_three_times_its_size() {
+    fn a_drawing_becomes_a_png_four_times_its_size() {
         let svg =
             r#"<svg xmlns="http://www.w3.org/2000/svg" width="10" height="5"><text x="1" y="4" font-size="4">a</text></svg>"#;
         let bytes = png(svg).unwrap();
         assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
-        assert_eq!((&bytes[16..20], &bytes[20..24]), (30u32.to_be_bytes().as_slice(), 15u32.to_be_bytes().as_slice()));
+        assert_eq!((&bytes[16..20], &bytes[20..24]), (40u32.to_be_bytes().as_slice(), 20u32.to_be_bytes().as_slice()));
         assert!(png("<svg").is_err());
     }
 }

@@ -3,18 +3,19 @@
 use anyhow::Result;
 use neuro::record::{Phase, RdmPicture, TrialRecords};
 
+use super::heat::{self, Bar};
 use super::svg::{Anchor, Canvas, Text};
-use super::{Figure, data, heat, layered, text};
+use super::{Figure, MARGIN, PAGE, data, layered, text};
 use crate::view::{Arm, View};
 use crate::words;
 
-const WIDTH: f64 = 1000.0;
-const GAP: f64 = 10.0;
+const GAP: f64 = 8.0;
 const LARGEST: f64 = 190.0;
-const SIZE: f64 = 13.0;
-const CLASS_SIZE: f64 = 11.5;
-const HEAD: f64 = 44.0;
-const SCALE_ROOM: f64 = 84.0;
+const SIZE: f64 = 14.0;
+const LINE: f64 = 17.0;
+const CLASS_SIZE: f64 = 12.0;
+const HEAD: f64 = 46.0;
+const SCALE: Bar<'_> = Bar { title: "Dissimilarity (1 − r)", marks: [(0.0, "0"), (0.5, "0.5"), (1.0, "≥ 1")] };
 
 /// One figure for each layer that has pictures, of the first seed that has any.
 pub(super) fn figures(view: &View<'_>) -> Result<Vec<Figure>> {
@@ -108,7 +109,7 @@ fn figure(view: &View<'_>, rows: &[Row<'_>], layer: &str, principal: bool) -> Re
     Ok(Some(Figure {
         name: layered("rdm", layer, principal),
         title: format!("Dissimilarity matrices, layer {layer}"),
-        caption: caption(view, rows, layer),
+        caption: caption(view, &sheet, layer),
         canvas: sheet.draw()?,
     }))
 }
@@ -122,43 +123,48 @@ struct Sheet<'a> {
     left: f64,
     panel: f64,
     names: f64,
+    /// Names of the arms, in as many lines as each needs beside its panels.
+    arms: Vec<Vec<String>>,
 }
 
 impl<'a> Sheet<'a> {
     fn new(view: &'a View<'a>, rows: &'a [Row<'a>], moments: &'a [Moment], layer: &'a str) -> Self {
         let classes = &view.evidence.cause.classes;
         let names = classes.iter().map(|class| text::width(class, CLASS_SIZE)).fold(0.0, f64::max).min(90.0);
-        let left = SIZE + 14.0 + names + 6.0;
         let columns = moments.len() as f64;
-        let panel = ((WIDTH - left - SCALE_ROOM - GAP * (columns - 1.0)) / columns).min(LARGEST);
-        Self { view, rows, moments, layer, left, panel, names }
+        let panel = |left: f64| ((PAGE - left - MARGIN - GAP * (columns - 1.0)) / columns).min(LARGEST);
+        let left = |lines: f64| LINE * lines + 10.0 + names + 6.0;
+        let arms: Vec<_> = rows.iter().map(|row| text::wrap(row.arm.name(), SIZE, panel(left(2.0)))).collect();
+        let left = left(arms.iter().map(Vec::len).max().unwrap_or(1) as f64);
+        Self { view, rows, moments, layer, left, panel: panel(left), names, arms }
     }
 
     fn draw(&self) -> Result<Canvas> {
-        let height = HEAD + (self.panel + GAP) * self.rows.len() as f64 - GAP;
-        let width = self.left + (self.panel + GAP) * self.moments.len() as f64 - GAP + SCALE_ROOM;
-        let mut canvas = Canvas::new(width, height + self.names + 14.0);
+        let bottom = HEAD + (self.panel + GAP) * self.rows.len() as f64 - GAP;
+        let right = self.left + (self.panel + GAP) * self.moments.len() as f64 - GAP;
+        let width = right.max(MARGIN + SCALE.width()) + MARGIN;
+        // the scale stands beside the names of the classes if they leave room for it, else below
+        let beside = width - MARGIN - SCALE.width() > self.left + self.panel + GAP;
+        let scale = if beside { bottom + 14.0 } else { bottom + self.names + 16.0 };
+        let end = if beside { bottom + (self.names + 14.0).max(14.0 + Bar::HEIGHT) } else { scale + Bar::HEIGHT };
+
+        let mut canvas = Canvas::new(width, end + 4.0);
         for (column, moment) in self.moments.iter().enumerate() {
             self.head(&mut canvas, column, *moment);
             for (i, row) in self.rows.iter().enumerate() {
                 self.panel(&mut canvas, self.corner(i, column), row, *moment)?;
             }
         }
-        for (i, row) in self.rows.iter().enumerate() {
+        for (i, name) in self.arms.iter().enumerate() {
             let (_, top) = self.corner(i, 0);
-            let name = text::fit(row.arm.name(), SIZE, self.panel);
-            canvas.text(Text::new((SIZE + 2.0, top + self.panel / 2.0), SIZE, Anchor::Middle).upright(), &name);
+            for (column, line) in name.iter().enumerate() {
+                let at = (SIZE + 2.0 + LINE * column as f64, top + self.panel / 2.0);
+                canvas.text(Text::new(at, SIZE, Anchor::Middle).upright(), line);
+            }
             self.class_names(&mut canvas, (self.left, top), false);
         }
-        self.class_names(&mut canvas, (self.left, height), true);
-        let marks = [(0.0, "0"), (0.5, "0.5"), (1.0, "≥ 1")];
-        heat::bar(
-            &mut canvas,
-            (width - SCALE_ROOM + 16.0, HEAD),
-            (height - HEAD).min(2.0 * LARGEST),
-            &marks,
-            "Dissimilarity (1 − r)",
-        )?;
+        self.class_names(&mut canvas, (self.left, bottom), true);
+        SCALE.draw(&mut canvas, width - MARGIN, scale)?;
         Ok(canvas)
     }
 
@@ -170,10 +176,10 @@ impl<'a> Sheet<'a> {
         let (x, y) = self.corner(0, column);
         let middle = x + self.panel / 2.0;
         let title = text::fit(&moment.title(), SIZE, self.panel + GAP);
-        canvas.text(Text::new((middle, y - 24.0), SIZE, Anchor::Middle), &title);
+        canvas.text(Text::new((middle, y - 8.0 - LINE), SIZE, Anchor::Middle), &title);
         let lost = self.rows.iter().find(|row| !row.arm.is_sham()).and_then(|row| row.arm.lost(moment.step()));
         if let (Some(lost), false) = (lost, moment == Moment::Healthy) {
-            canvas.text(Text::new((middle, y - 7.0), SIZE, Anchor::Middle), &format!("{} lost", words::percent(lost)));
+            canvas.text(Text::new((middle, y - 8.0), SIZE, Anchor::Middle), &format!("{} lost", words::percent(lost)));
         }
     }
 
@@ -197,11 +203,20 @@ impl<'a> Sheet<'a> {
     }
 
     /// Only where classes are large enough for lines not to hide them.
+    fn has_borders(&self) -> bool {
+        self.panel / self.view.evidence.cause.classes.len().max(1) as f64 >= 5.0
+    }
+
+    /// Which classes are named: each, or one of so many. Lower-case letters leave a little room above themselves.
+    fn every(&self) -> usize {
+        heat::every(self.panel / self.view.evidence.cause.classes.len().max(1) as f64, 0.85 * CLASS_SIZE)
+    }
+
     fn class_borders(&self, canvas: &mut Canvas, (x, y): (f64, f64)) {
-        let borders = heat::borders(&self.view.evidence.cause.probe_per_class);
-        if self.panel / (borders.len() as f64) < 5.0 {
+        if !self.has_borders() {
             return;
         }
+        let borders = heat::borders(&self.view.evidence.cause.probe_per_class);
         let ink = r##"stroke="#ffffff" stroke-opacity="0.55" stroke-width="0.7""##;
         for share in borders.iter().filter(|share| **share > 0.0 && **share < 1.0) {
             let along = share * self.panel;
@@ -214,8 +229,7 @@ impl<'a> Sheet<'a> {
     fn class_names(&self, canvas: &mut Canvas, (x, y): (f64, f64), below: bool) {
         let cause = &self.view.evidence.cause;
         let borders = heat::borders(&cause.probe_per_class);
-        let every = heat::every(self.panel / cause.classes.len().max(1) as f64, CLASS_SIZE);
-        for (class, ends) in cause.classes.iter().zip(borders.windows(2)).step_by(every) {
+        for (class, ends) in cause.classes.iter().zip(borders.windows(2)).step_by(self.every()) {
             let middle = (ends[0] + ends[1]) / 2.0 * self.panel + 0.36 * CLASS_SIZE;
             let name = text::fit(class, CLASS_SIZE, self.names);
             let text = if below {
@@ -228,20 +242,22 @@ impl<'a> Sheet<'a> {
     }
 }
 
-fn caption(view: &View<'_>, rows: &[Row<'_>], layer: &str) -> String {
+fn caption(view: &View<'_>, sheet: &Sheet<'_>, layer: &str) -> String {
     let cause = &view.evidence.cause;
-    let seed = rows.first().map_or(0, |row| row.trial.seeds.network.0);
-    let every = match heat::every(LARGEST.min(126.0) / cause.classes.len().max(1) as f64, CLASS_SIZE) {
-        1 => "",
-        _ => " Not every class is named.",
+    let seed = sheet.rows.first().map_or(0, |row| row.trial.seeds.network.0);
+    let every = if sheet.every() == 1 { "" } else { " Not every class is named." };
+    let borders = if sheet.has_borders() { "; thin lines: borders of the classes" } else { "" };
+    let end = if sheet.moments.iter().any(|moment| matches!(moment, Moment::End(_))) {
+        " End: after the lesson of the last step, where there is one."
+    } else {
+        ""
     };
     format!(
         "Representational dissimilarity (1 − Pearson’s r) between the activation patterns of each pair of {} probe images, layer {layer}, \
-         n = 1 network (network seed {seed}). Images are sorted by class{}.{every} Each pixel is the mean over the pairs in it; one colour scale \
-         throughout, values above 1 are clipped; grey: no pair is defined. Losses above the columns are those of the arms that lose \
-         synapses. {}",
+         n = 1 network (network seed {seed}). Images are sorted by class{borders}.{every} Each pixel is the mean over the pairs in it; one \
+         colour scale throughout, 0 to 1, values above 1 are clipped; grey: no pair is defined. Losses above the columns are those of the \
+         arms that lose synapses.{end} {}",
         words::count(cause.probe_per_class.iter().sum::<usize>() as u64),
-        if cause.classes.len() > 20 { "" } else { "; thin lines: borders of the classes" },
         data(view),
     )
 }

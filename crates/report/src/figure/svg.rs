@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 use base64::Engine;
 
+use super::{MARGIN, text};
+
 /// Family of all text; the first is also what PNGs are set in.
 const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
 
@@ -93,6 +95,17 @@ impl Canvas {
         self.add(format_args!(
             r#"<text x="{x}" y="{y}" font-size="{size}" text-anchor="{anchor}" fill="currentColor"{turn}>{content}</text>"#
         ));
+    }
+
+    /// Makes room for a text below all else.
+    pub(super) fn footnote(&mut self, content: &str) {
+        const SIZE: f64 = 12.5;
+        const LINE: f64 = 16.0;
+        for line in text::wrap(content, SIZE, self.width - 2.0 * MARGIN) {
+            self.text(Text::new((MARGIN, self.height + SIZE), SIZE, Anchor::Start), &line);
+            self.height += LINE;
+        }
+        self.height += MARGIN;
     }
 
     /// A small picture, each of its pixels drawn as a sharp square, held inside the file.

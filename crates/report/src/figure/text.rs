@@ -24,6 +24,31 @@ pub(super) fn fit(text: &str, size: f64, room: f64) -> String {
     format!("{}…", short.trim_end())
 }
 
+/// The text in lines that fit, broken between words, and inside a word only where it is longer than a line.
+pub(super) fn wrap(text: &str, size: f64, room: f64) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("one line at least");
+        let joined = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+        if width(&joined, size) <= room {
+            *line = joined;
+            continue;
+        }
+        if !line.is_empty() {
+            lines.push(String::new());
+        }
+        for letter in word.chars() {
+            let line = lines.last_mut().expect("one line at least");
+            if !line.is_empty() && width(line, size) + width(letter.encode_utf8(&mut [0; 4]), size) > room {
+                lines.push(letter.to_string());
+            } else {
+                line.push(letter);
+            }
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,5 +60,18 @@ mod tests {
         let cut = fit("a very long name of an arm", 10.0, 60.0);
         assert!(cut.ends_with('…') && width(&cut, 10.0) <= 60.0, "{cut}");
         assert_eq!(fit("wide", 10.0, 0.0), "…");
+    }
+
+    #[test]
+    fn a_long_text_is_broken_between_words_and_loses_nothing() {
+        assert_eq!(wrap("plane", 10.0, 100.0), ["plane"]);
+        assert_eq!(wrap("", 10.0, 100.0), [""]);
+        let lines = wrap("a very long name of an arm", 10.0, 60.0);
+        assert!(lines.len() > 1 && lines.iter().all(|line| width(line, 10.0) <= 60.0), "{lines:?}");
+        assert_eq!(lines.join(" "), "a very long name of an arm");
+        let letters = wrap("so uninterrupted", 10.0, 40.0);
+        assert!(letters.len() > 2 && letters.iter().all(|line| width(line, 10.0) <= 40.0), "{letters:?}");
+        assert_eq!(letters.concat(), "souninterrupted");
+        assert_eq!(wrap("ab", 10.0, 0.0), ["a", "b"]);
     }
 }
