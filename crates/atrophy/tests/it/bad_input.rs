@@ -14,59 +14,124 @@ fn changed(part: &str, by: &str) -> String {
 
 #[test]
 fn an_unknown_key() {
-    insta::assert_snapshot!(changed("momentum = 0.9", "momentun = 0.9"), @"");
+    insta::assert_snapshot!(changed("momentum = 0.9", "momentun = 0.9"), @"
+    exit 2
+    error: toy.toml: TOML parse error at line 12, column 1
+       |
+    12 | momentun = 0.9
+       | ^^^^^^^^
+    unknown field `momentun`, expected one of `weights`, `epochs`, `batch`, `rate`, `momentum`, `nesterov`, `decay`, `schedule`, `label_smoothing`, `augmentation`
+    ");
 }
 
 #[test]
 fn an_unknown_key_inside_an_injury() {
-    insta::assert_snapshot!(changed(r#"scope = "per-layer" } }"#, r#"scope = "per-layer", percent = 20 } }"#), @"");
+    insta::assert_snapshot!(changed(r#"scope = "per-layer" } }"#, r#"scope = "per-layer", percent = 20 } }"#), @r#"
+    exit 2
+    error: toy.toml: TOML parse error at line 18, column 84
+       |
+    18 | injury     = { ablation = { fraction = 0.2, of = "remaining", scope = "per-layer", percent = 20 } }
+       |                                                                                    ^^^^^^^
+    unexpected keys in table: percent, available keys: fraction, of, scope, layers
+    "#);
 }
 
 #[test]
 fn a_missing_key() {
-    insta::assert_snapshot!(changed("rate     = 0.05\n", ""), @"");
+    insta::assert_snapshot!(changed("rate     = 0.05\n", ""), @"
+    exit 2
+    error: toy.toml: TOML parse error at line 8, column 1
+      |
+    8 | [schooling]
+      | ^^^^^^^^^^^
+    missing field `rate`
+    ");
 }
 
 #[test]
 fn a_wrong_type() {
-    insta::assert_snapshot!(changed("epochs   = 2", r#"epochs = "two""#), @"");
+    insta::assert_snapshot!(changed("epochs   = 2", r#"epochs = "two""#), @r#"
+    exit 2
+    error: toy.toml: TOML parse error at line 9, column 10
+      |
+    9 | epochs = "two"
+      |          ^^^^^
+    invalid type: string "two", expected u32
+    "#);
 }
 
 #[test]
 fn no_toml_at_all() {
-    insta::assert_snapshot!(changed("[schooling]", "[schooling"), @"");
+    insta::assert_snapshot!(changed("[schooling]", "[schooling"), @"
+    exit 2
+    error: toy.toml: TOML parse error at line 8, column 11
+      |
+    8 | [schooling
+      |           ^
+    unclosed table, expected `]`
+    ");
 }
 
 #[test]
 fn a_percentage_for_a_fraction() {
-    insta::assert_snapshot!(changed("fraction = 0.2", "fraction = 20"), @"");
+    insta::assert_snapshot!(changed("fraction = 0.2", "fraction = 20"), @r#"
+    exit 2
+    error: toy.toml: TOML parse error at line 18, column 40
+       |
+    18 | injury     = { ablation = { fraction = 20, of = "remaining", scope = "per-layer" } }
+       |                                        ^^
+    20 is not a fraction from 0 to 1 (write 20 % as 0.2)
+    "#);
 }
 
 #[test]
 fn an_unknown_injury() {
-    insta::assert_snapshot!(changed("{ ablation =", "{ stroke ="), @"");
+    insta::assert_snapshot!(changed("{ ablation =", "{ stroke ="), @r#"
+    exit 2
+    error: toy.toml: TOML parse error at line 18, column 16
+       |
+    18 | injury     = { stroke = { fraction = 0.2, of = "remaining", scope = "per-layer" } }
+       |                ^^^^^^
+    unknown variant `stroke`, expected `none` or `ablation`
+    "#);
 }
 
 #[test]
 fn no_arm() {
     let toy = Toy::new();
     toy.write("toy.toml", include_str!("toy.toml").split("[[arm]]").next().unwrap());
-    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"
+    exit 2
+    error: toy.toml: arm: the study has no arm; add at least one [[arm]] with name, steps, injury and plasticity
+    ");
 }
 
 #[test]
 fn two_arms_of_one_name() {
-    insta::assert_snapshot!(changed(r#""untreated""#, r#""Retrained""#), @"");
+    insta::assert_snapshot!(changed(r#""untreated""#, r#""Retrained""#), @"
+    exit 2
+    error: toy.toml:22: arm[1].name: two arms are named 'Retrained'; every arm needs a name of its own
+    ");
 }
 
 #[test]
 fn a_name_that_cannot_be_a_folder() {
-    insta::assert_snapshot!(changed(r#""untreated""#, r#""../untreated""#), @"");
+    insta::assert_snapshot!(changed(r#""untreated""#, r#""../untreated""#), @r#"
+    exit 2
+    error: toy.toml: TOML parse error at line 22, column 14
+       |
+    22 | name       = "../untreated"
+       |              ^^^^^^^^^^^^^^
+    '../untreated' cannot name an arm: use 1 to 64 letters, digits, spaces or any of - _ . + (no space or dot at either end)
+    "#);
 }
 
 #[test]
 fn a_layer_the_network_does_not_have() {
-    insta::assert_snapshot!(changed(r#""block2""#, r#""block7""#), @"");
+    insta::assert_snapshot!(changed(r#""block2""#, r#""block7""#), @"
+    exit 2
+    error: toy.toml:5: probe.layers: the network has no tap 'block7'; it has block1, block2, block3, penultimate
+    ");
 }
 
 #[test]
@@ -78,27 +143,53 @@ fn a_network_that_cannot_take_the_images() {
     ["train/cat", "train/dog", "test/cat", "test/dog"]
         .iter()
         .for_each(|folder| toy.write(&format!("pictures/{folder}/1.png"), white));
-    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"
+    exit 2
+    error: toy.toml:3: network: the network halves its maps too often for images of 3 x 16 x 16: both sides must be at least 32
+    ");
 }
 
 #[test]
 fn no_study_of_that_name() {
-    insta::assert_snapshot!(Toy::new().atrophy("run nothing.toml").refused(), @"");
+    insta::assert_snapshot!(Toy::new().atrophy("run nothing.toml").refused(), @"
+    exit 2
+    error: cannot read the study nothing.toml: No such file or directory (os error 2); give a TOML file, or one of the built-in studies quick, paper, paper-small, authors-code
+    ");
 }
 
 #[test]
 fn a_change_of_a_key_that_is_not_there() {
     let toy = Toy::new();
-    insta::assert_snapshot!(toy.atrophy("run toy.toml --set arm[7].steps=3").refused(), @"");
-    insta::assert_snapshot!(toy.atrophy("run toy.toml --set schooling.epoch=3").refused(), @"");
-    insta::assert_snapshot!(toy.atrophy("run toy.toml --set schooling.epochs").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --set arm[7].steps=3").refused(), @"
+    exit 2
+    error: --set arm[7].steps=3: the study has no 'arm[7].steps'
+    ");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --set schooling.epoch=3").refused(), @"
+    exit 2
+    error: toy.toml: TOML parse error at line 14, column 1
+       |
+    14 | epoch = 3
+       | ^^^^^
+    unknown field `epoch`, expected one of `weights`, `epochs`, `batch`, `rate`, `momentum`, `nesterov`, `decay`, `schedule`, `label_smoothing`, `augmentation`
+    (lines are counted after the changes by --set)
+    ");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --set schooling.epochs").refused(), @"
+    exit 2
+    error: --set schooling.epochs: write it as key=value
+    ");
 }
 
 #[test]
 fn a_device_that_is_not_there() {
-    insta::assert_snapshot!(Toy::new().atrophy("run toy.toml --device abacus").refused(), @"");
+    insta::assert_snapshot!(Toy::new().atrophy("run toy.toml --device abacus").refused(), @"
+    exit 2
+    error: there is no device 'abacus'; choose cpu, vulkan or metal
+    ");
     #[cfg(not(feature = "vulkan"))]
-    insta::assert_snapshot!(Toy::new().atrophy("run toy.toml --device vulkan").refused(), @"");
+    insta::assert_snapshot!(Toy::new().atrophy("run toy.toml --device vulkan").refused(), @"
+    exit 2
+    error: this build has no device 'vulkan'; install it with `cargo install --features vulkan`
+    ");
 }
 
 #[test]
@@ -119,7 +210,10 @@ fn cifar() -> Toy {
 fn data_that_is_nowhere_to_be_had() {
     // nobody listens on port 9 of this machine
     let message = cifar().atrophy("run toy.toml --mirror http://127.0.0.1:9/").refused();
-    insta::assert_snapshot!(message, @"");
+    insta::assert_snapshot!(message, @"
+    exit 3
+    error: cannot download: http://127.0.0.1:9/cifar-10-binary.tar.gz: io: Connection refused (os error 111); check the network and run the same command again, or download it by hand and put it into data, or name another source with --mirror
+    ");
 }
 
 #[test]
@@ -127,7 +221,10 @@ fn a_truncated_data_file() {
     let toy = cifar();
     (1..=5).for_each(|i| toy.write(&format!("data/cifar-10-batches-bin/data_batch_{i}.bin"), [0; 3073 * 10]));
     toy.write("data/cifar-10-batches-bin/test_batch.bin", [0; 3073 * 2 - 1]);
-    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"
+    exit 3
+    error: it was cut short or is not a CIFAR-10 file in binary format: 30730 bytes, not 30730000 (10000 images of 3073): data/cifar-10-batches-bin/data_batch_1.bin; unpack cifar-10-binary.tar.gz again, or name another folder with --data
+    ");
 }
 
 #[test]
@@ -135,7 +232,10 @@ fn a_foreign_data_file() {
     let toy = cifar();
     (1..=5).for_each(|i| toy.write(&format!("data/cifar-10-batches-bin/data_batch_{i}.bin"), [77; 3073 * 10]));
     toy.write("data/cifar-10-batches-bin/test_batch.bin", [77; 3073 * 20]);
-    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"
+    exit 3
+    error: it was cut short or is not a CIFAR-10 file in binary format: 30730 bytes, not 30730000 (10000 images of 3073): data/cifar-10-batches-bin/data_batch_1.bin; unpack cifar-10-binary.tar.gz again, or name another folder with --data
+    ");
 }
 
 #[test]
@@ -146,11 +246,23 @@ fn weights_of_another_network() {
     let given = |weights: &str| {
         toy.atrophy(&format!("run toy.toml --threads 1 --set schooling.weights={weights} --set network.tiny.width=1.0"))
     };
-    insta::assert_snapshot!(given(state).refused_after_progress(), @"");
+    insta::assert_snapshot!(given(state).refused_after_progress(), @"
+    exit 3
+    error: toy.toml: schooling.weights: ./donor/subjects/network-1-data-1/state-00002.safetensors: its tensor 'features.0.weight' is F32 [4, 3, 3, 3], but Tiny with batch normalisation, two dense layers needs F32 [8, 3, 3, 3], so it belongs to another network
+    ");
 
     toy.write("garbage.safetensors", "no weights");
-    insta::assert_snapshot!(given("garbage.safetensors").refused_after_progress(), @"");
-    insta::assert_snapshot!(given("nowhere.safetensors").refused_after_progress(), @"");
+    insta::assert_snapshot!(given("garbage.safetensors").refused_after_progress(), @r#"
+    exit 5
+    error: runs/toy holds work on 'toy' under other conditions, and mixing them would spoil both:
+      schooling.weights: was "donor/subjects/network-1-data-1/state-00002.safetensors", is "garbage.safetensors"
+      given weights (SHA-256): was 1a4811906f5b5153e3538f9306eded86b1d83ee71420efe2251f20216480f485, is c814b209e96a87cf0ca1fed24208a969aec4e530546fc4b7ddf194c72c0fe650
+    Undo the change, or choose another folder with --out
+    "#);
+    insta::assert_snapshot!(given("nowhere.safetensors").refused_after_progress(), @"
+    exit 3
+    error: toy.toml: schooling.weights: ./nowhere.safetensors: No such file or directory (os error 2)
+    ");
 }
 
 #[test]
@@ -158,7 +270,10 @@ fn a_loss_that_is_no_number() {
     let toy = Toy::new();
     toy.change("rate     = 0.05", "rate     = 1e30");
     toy.change("batch_norm = true", "batch_norm = false");
-    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused_after_progress(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused_after_progress(), @"
+    exit 1
+    error: seed 1, schooling: epoch 1 of 2: the training loss is no longer a number (batch 2); try a smaller learning rate or batch normalisation
+    ");
 }
 
 #[test]
@@ -167,27 +282,48 @@ fn a_folder_that_belongs_to_another_study() {
     let _ = toy.atrophy("run toy.toml --threads 1").done();
     toy.change("fraction = 0.2", "fraction = 0.3");
     toy.change("epochs   = 2", "epochs   = 3");
-    insta::assert_snapshot!(toy.atrophy("run toy.toml --threads 1").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --threads 1").refused(), @"
+    exit 5
+    error: runs/toy holds work on 'toy' under other conditions, and mixing them would spoil both:
+      arm[0].injury.ablation.fraction: was 0.2, is 0.3
+      arm[1].injury.ablation.fraction: was 0.2, is 0.3
+      schooling.epochs: was 2, is 3
+    Undo the change, or choose another folder with --out
+    ");
     toy.write("toy.toml", include_str!("toy.toml"));
-    insta::assert_snapshot!(toy.atrophy("run toy.toml --threads 2").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --threads 2").refused(), @"
+    exit 5
+    error: runs/toy holds work on 'toy' under other conditions, and mixing them would spoil both:
+      threads: was 1, is 2
+    Undo the change, or choose another folder with --out
+    ");
 }
 
 #[test]
 fn a_folder_of_other_files() {
     let toy = Toy::new();
     toy.write("thesis/chapter1.tex", "Once upon a time");
-    insta::assert_snapshot!(toy.atrophy("run toy.toml --out thesis").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --out thesis").refused(), @"
+    exit 5
+    error: thesis holds other files and no ledger of a study; choose an empty folder with --out
+    ");
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn a_folder_that_cannot_be_written() {
-    insta::assert_snapshot!(Toy::new().atrophy("run toy.toml --out /proc/atrophy").refused(), @"");
+    insta::assert_snapshot!(Toy::new().atrophy("run toy.toml --out /proc/atrophy").refused(), @"
+    exit 1
+    error: cannot create the folder /proc/atrophy: No such file or directory (os error 2)
+    ");
 }
 
 #[test]
 fn a_folder_without_a_study() {
-    insta::assert_snapshot!(Toy::new().atrophy("report nowhere").refused(), @"");
+    insta::assert_snapshot!(Toy::new().atrophy("report nowhere").refused(), @"
+    exit 2
+    error: nowhere holds no study (no ledger.json); give the folder that `atrophy run` wrote to
+    ");
 }
 
 #[test]
@@ -198,13 +334,25 @@ fn a_damaged_ledger() {
     let case = std::fs::read_to_string(toy.path(&format!("{state}/case.json"))).unwrap();
 
     toy.write(&format!("{state}/case.json"), &case[..case.len() / 2]);
-    insta::assert_snapshot!(toy.atrophy("run toy.toml --threads 1").refused(), @"");
-    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --threads 1").refused(), @"
+    exit 5
+    error: runs/toy/trials/untreated/network-1-injury-1-data-1/case.json is damaged or not of this program; put it back, or remove its folder to do the work again: EOF while parsing a value at line 716 column 0
+    ");
+    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"
+    exit 5
+    error: runs/toy/trials/untreated/network-1-injury-1-data-1/case.json is damaged or not of this program; put it back, or remove its folder to do the work again: EOF while parsing a value at line 716 column 0
+    ");
 
     toy.write(&format!("{state}/case.json"), case.replace("\"format\": 1", "\"format\": 99"));
-    insta::assert_snapshot!(toy.atrophy("run toy.toml --threads 1").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --threads 1").refused(), @"
+    exit 5
+    error: runs/toy/trials/untreated/network-1-injury-1-data-1/case.json is of format 99, and this build reads format 1; use the build that wrote it
+    ");
 
     toy.write(&format!("{state}/case.json"), case.replace("\"steps_done\": 4", "\"steps_done\": 2"));
     toy.write(&format!("{state}/state-00003.safetensors"), "something else");
-    insta::assert_snapshot!(toy.atrophy("run toy.toml --threads 1").refused_after_progress(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --threads 1").refused_after_progress(), @"
+    exit 5
+    error: runs/toy/trials/untreated/network-1-injury-1-data-1/state-00003.safetensors is not the file that was committed (its SHA-256 differs); put it back, or remove runs/toy/trials/untreated/network-1-injury-1-data-1 to do this case again
+    ");
 }

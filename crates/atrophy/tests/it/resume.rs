@@ -98,7 +98,7 @@ fn a_case_that_another_process_holds_is_passed_over() {
     };
     let held = lock();
     let ran = toy.atrophy("run toy.toml --threads 1");
-    insta::assert_snapshot!(ran.err.lines().last().unwrap(), @"");
+    insta::assert_snapshot!(ran.err.lines().last().unwrap(), @"error: runs/toy holds other files and no ledger of a study; choose an empty folder with --out");
     assert_eq!(ran.exit, 5);
     let case = |arm: &str| toy.path(&format!("runs/toy/trials/{arm}/network-1-injury-1-data-1/case.json"));
     assert!(case("retrained").exists() && case("sham").exists() && !case("untreated").exists());

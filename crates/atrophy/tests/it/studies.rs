@@ -45,8 +45,8 @@ fn the_steps_of_each_kind_of_arm() {
     let steps = |arm: usize| format!("{:?}", Course::of_arm(&study.arms[arm], &study.schooling).steps);
     let mut first = steps(1);
     first.truncate(140);
-    insta::assert_snapshot!(steps(0), @"");
-    insta::assert_snapshot!(first, @"");
+    insta::assert_snapshot!(steps(0), @"[Injure { stage: 1 }, Perceive { stage: 1, phase: Injured }, Learn { stage: 1, epoch: 0 }, Perceive { stage: 1, phase: Treated }, Injure { stage: 2 }, Perceive { stage: 2, phase: Injured }, Learn { stage: 2, epoch: 0 }, Perceive { stage: 2, phase: Treated }]");
+    insta::assert_snapshot!(first, @"[Injure { stage: 1 }, Perceive { stage: 1, phase: Injured }, Injure { stage: 2 }, Perceive { stage: 2, phase: Injured }, Injure { stage: 3 }");
 }
 
 #[test]
