@@ -134,6 +134,9 @@ pub(crate) trait Lanes: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Out
     /// `count` numbers, at most sixteen, can be read from there.
     unsafe fn load_first(from: *const f32, count: usize) -> Self;
 
+    /// Hints that the sixteen numbers there will be wanted soon. Any address will do.
+    fn expect(at: *const f32);
+
     /// Writes sixteen numbers, at any address.
     ///
     /// # Safety

@@ -95,6 +95,12 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn expect(at: *const f32) {
+        // SAFETY: a hint; it does not access memory, and cannot fail.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller promises room for sixteen numbers.
         unsafe {
@@ -252,6 +258,12 @@ impl Lanes for Avx512 {
     unsafe fn load_first(from: *const f32, count: usize) -> Avx512 {
         // SAFETY: the caller promises `count` readable numbers; lanes outside of the mask are not read.
         Avx512(unsafe { _mm512_maskz_loadu_ps(first(count), from) })
+    }
+
+    #[inline(always)]
+    fn expect(at: *const f32) {
+        // SAFETY: a hint; it does not access memory, and cannot fail.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
 
     #[inline(always)]

@@ -17,7 +17,7 @@ use std::ops::Range;
 const POINTS: usize = Lavin::POINTS * Lavin::POINTS;
 
 /// How many tiles go through together.
-const CHUNK: usize = 48;
+const CHUNK: usize = 24;
 
 /// Convolves forward.
 pub(crate) fn forward(call: &Forward) -> Vec<f32> {

@@ -145,12 +145,13 @@ impl Copied {
 /// # Safety
 /// Sixteen numbers can be read from each of the addresses, `offset` numbers on.
 #[inline(always)]
-unsafe fn load<L: Lanes>(side: usize, from: &Table<f32>, offset: usize) -> Square<L> {
+unsafe fn load<L: Lanes>(side: usize, from: &Table<f32>, offset: usize, ahead: usize) -> Square<L> {
     let mut square = [[L::splat(0.0); SIDE]; SIDE];
     for i in 0..side {
         for j in 0..side {
             // SAFETY: what the caller promises.
             square[i][j] = unsafe { L::load(from[i][j].add(offset)) };
+            L::expect(from[i][j].wrapping_add(offset + ahead));
         }
     }
     square
@@ -278,11 +279,11 @@ impl<X: Transform> Job<X> {
                 // SAFETY: the table's addresses are pixels of `x`, with `filled` channels from `offset` on, or zeros.
                 unsafe {
                     let square = if filled == BLOCK {
-                        load::<L>(X::PATCH, &table, offset)
+                        load::<L>(X::PATCH, &table, offset, X::TILE * self.grid.channels)
                     } else {
                         let mut copied = Copied::new();
                         copied.read(X::PATCH, &table, offset, filled);
-                        load::<L>(X::PATCH, &copied.table(), 0)
+                        load::<L>(X::PATCH, &copied.table(), 0, 0)
                     };
                     v.write(X::POINTS, &both_ways::<L, X::Patch>(&square), tile, block);
                 }
@@ -361,9 +362,9 @@ impl<X: Transform> Job<X> {
                 // SAFETY: the tables' addresses are pixels of `dy` or `y`, with `filled` channels from `offset` on, or zeros;
                 // `dbias` has all blocks.
                 unsafe {
-                    let mut square = read_tile::<L, X>(&table, offset, filled);
+                    let mut square = read_tile::<L, X>(&table, offset, filled, X::TILE * self.grid.channels);
                     if y.is_some() {
-                        let outputs = read_tile::<L, X>(&outputs, offset, filled);
+                        let outputs = read_tile::<L, X>(&outputs, offset, filled, X::TILE * self.grid.channels);
                         for i in 0..X::TILE {
                             for j in 0..X::TILE {
                                 square[i][j] = square[i][j].through_relu(outputs[i][j]);
@@ -429,15 +430,15 @@ impl<X: Transform> Job<X> {
 /// # Safety
 /// `filled` numbers can be read from each address of the tile, `offset` numbers on.
 #[inline(always)]
-unsafe fn read_tile<L: Lanes, X: Transform>(table: &Table<f32>, offset: usize, filled: usize) -> Square<L> {
+unsafe fn read_tile<L: Lanes, X: Transform>(table: &Table<f32>, offset: usize, filled: usize, ahead: usize) -> Square<L> {
     // SAFETY: what the caller promises.
     unsafe {
         if filled == BLOCK {
-            load::<L>(X::TILE, table, offset)
+            load::<L>(X::TILE, table, offset, ahead)
         } else {
             let mut copied = Copied::new();
             copied.read(X::TILE, table, offset, filled);
-            load::<L>(X::TILE, &copied.table(), 0)
+            load::<L>(X::TILE, &copied.table(), 0, 0)
         }
     }
 }
