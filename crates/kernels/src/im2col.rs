@@ -1,0 +1,280 @@
+//! Convolutions with any kernel, stride and padding: the patch of each output pixel becomes a row of a matrix, kernel row by
+//! kernel row, and the weights a matrix that this one is multiplied with (Chellapilla et al. 2006).
+//!
+//! Also the first layer's: with three input channels there is little for Winograd's algorithm to save.
+
+use crate::convolution::{Backward, Forward};
+use crate::gemm::{Outer, Product};
+use crate::scratch::{Scratch, Target, scratch, written};
+use crate::simd::{BLOCK, Lanes, Work};
+use crate::threads::{each, part, parts};
+use crate::{Convolution, ConvolutionGradients, Maps};
+use std::ops::Range;
+
+/// How many output pixels go through together.
+const CHUNK: usize = 64;
+
+/// Convolves forward.
+pub(crate) fn forward(call: &Forward) -> Vec<f32> {
+    let patches = Patches::new(&call.shape, call.at);
+    let w = weights_forward(&call.shape, call.weight);
+    let pixels = patches.to.pixels();
+    let write = |y: Target| {
+        each(pixels.div_ceil(CHUNK), call.cost(), |i| {
+            let pixels = i * CHUNK..pixels.min((i + 1) * CHUNK);
+            call.simd.run(ForwardChunk { call, patches: &patches, w: &w, pixels, y });
+        });
+    };
+    // SAFETY: the chunks are all pixels, and each writes all channels.
+    unsafe { written(call.output_len(), write) }
+}
+
+/// How patches are taken from maps.
+struct Patches {
+    shape: Convolution,
+    from: Maps,
+    to: Maps,
+    /// Numbers of a patch, kernel row by kernel row, column by column, channel by channel.
+    length: usize,
+}
+
+impl Patches {
+    fn new(shape: &Convolution, at: Maps) -> Patches {
+        let length = shape.kernel[0] * shape.kernel[1] * shape.inputs;
+        Patches { shape: *shape, from: at, to: shape.output(at), length }
+    }
+
+    /// Blocks of sixteen numbers of a patch.
+    fn blocks(&self) -> usize {
+        self.length.div_ceil(BLOCK)
+    }
+
+    /// Goes through the runs of numbers that the patch of an output pixel has in common with its map: where in the maps, where in
+    /// the patch, and how many.
+    #[inline(always)]
+    fn runs(&self, pixel: usize, mut run: impl FnMut(usize, usize, usize)) {
+        let Convolution { inputs, kernel, stride, padding, .. } = self.shape;
+        let (line, column) = (pixel / self.to.width, pixel % self.to.width);
+        let (image, row) = (line / self.to.height, line % self.to.height);
+        // In padded coordinates the map is at `padding .. padding + size`.
+        let (top, left) = (row * stride[0], column * stride[1]);
+        let first = left.max(padding[1]);
+        let end = (left + kernel[1]).min(padding[1] + self.from.width);
+        if first >= end {
+            return;
+        }
+        for i in 0..kernel[0] {
+            let y = top + i;
+            if y >= padding[0] && y < padding[0] + self.from.height {
+                let from = ((image * self.from.height + y - padding[0]) * self.from.width + first - padding[1]) * inputs;
+                run(from, (i * kernel[1] + first - left) * inputs, (end - first) * inputs);
+            }
+        }
+    }
+
+    /// Writes the patches of some pixels as a blocked matrix.
+    fn gather(&self, x: &[f32], pixels: Range<usize>, matrix: &mut [f32]) {
+        let rows = pixels.len();
+        let mut patch = scratch(self.blocks() * BLOCK);
+        for (row, pixel) in pixels.enumerate() {
+            patch.fill(0.0);
+            self.runs(pixel, |from, to, length| patch[to..to + length].copy_from_slice(&x[from..from + length]));
+            for (block, numbers) in patch.chunks_exact(BLOCK).enumerate() {
+                matrix[(block * rows + row) * BLOCK..][..BLOCK].copy_from_slice(numbers);
+            }
+        }
+    }
+
+    /// Adds what a blocked matrix holds for the patches of some pixels to the maps; `first` is the place in the maps where `dx` begins.
+    fn scatter(&self, matrix: &[f32], pixels: Range<usize>, first: usize, dx: &mut [f32]) {
+        let rows = pixels.len();
+        let mut patch = scratch(self.blocks() * BLOCK);
+        for (row, pixel) in pixels.enumerate() {
+            for (block, numbers) in patch.chunks_exact_mut(BLOCK).enumerate() {
+                numbers.copy_from_slice(&matrix[(block * rows + row) * BLOCK..][..BLOCK]);
+            }
+            self.runs(pixel, |from, to, length| {
+                for (sum, x) in dx[from - first..][..length].iter_mut().zip(&patch[to..to + length]) {
+                    *sum += x;
+                }
+            });
+        }
+    }
+}
+
+/// Goes through the weights: where each is in PyTorch's order, which output it belongs to, and its place in a patch.
+fn each_weight(shape: &Convolution, mut visit: impl FnMut(usize, usize, usize)) {
+    let taps = shape.kernel[0] * shape.kernel[1];
+    for output in 0..shape.outputs {
+        for input in 0..shape.inputs {
+            for tap in 0..taps {
+                visit((output * shape.inputs + input) * taps + tap, output, tap * shape.inputs + input);
+            }
+        }
+    }
+}
+
+/// The weights as a blocked matrix `patch × outputs`.
+fn weights_forward(shape: &Convolution, weight: &[f32]) -> Scratch {
+    let rows = (shape.weights() / shape.outputs).next_multiple_of(BLOCK);
+    let mut matrix = scratch(shape.outputs.div_ceil(BLOCK) * rows * BLOCK);
+    matrix.fill(0.0);
+    each_weight(shape, |i, output, row| matrix[(output / BLOCK * rows + row) * BLOCK + output % BLOCK] = weight[i]);
+    matrix
+}
+
+/// The weights as a blocked matrix `outputs × patch`.
+fn weights_backward(shape: &Convolution, weight: &[f32]) -> Scratch {
+    let (rows, columns) = (shape.outputs.next_multiple_of(BLOCK), shape.weights() / shape.outputs);
+    let mut matrix = scratch(columns.div_ceil(BLOCK) * rows * BLOCK);
+    matrix.fill(0.0);
+    each_weight(shape, |i, output, column| matrix[(column / BLOCK * rows + output) * BLOCK + column % BLOCK] = weight[i]);
+    matrix
+}
+
+/// A chunk of output pixels, forward.
+struct ForwardChunk<'a> {
+    call: &'a Forward<'a>,
+    patches: &'a Patches,
+    w: &'a [f32],
+    pixels: Range<usize>,
+    y: Target<'a>,
+}
+
+impl Work for ForwardChunk<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let (rows, outputs, depth) = (self.pixels.len(), self.call.shape.outputs, self.patches.blocks() * BLOCK);
+        let (mut a, mut c) = (scratch(rows * depth), scratch(rows * BLOCK));
+        self.patches.gather(self.call.x, self.pixels.clone(), &mut a);
+        for block in 0..outputs.div_ceil(BLOCK) {
+            let b = &self.w[block * depth * BLOCK..];
+            L::call(Product { a: &a, a_block: rows * BLOCK, b, c: &mut c, rows, depth, add: false });
+            let (offset, filled) = (block * BLOCK, BLOCK.min(outputs - block * BLOCK));
+            // SAFETY: `bias` has `filled` numbers from `offset` on, `c` has `rows` rows, and so has `y` for these pixels, which are
+            // this task's own.
+            unsafe {
+                let bias = match self.call.bias {
+                    Some(bias) => L::load_first(bias[offset..].as_ptr(), filled),
+                    None => L::splat(0.0),
+                };
+                for row in 0..rows {
+                    let sum = L::load(c[row * BLOCK..].as_ptr()) + bias;
+                    let sum = if self.call.relu { sum.relu() } else { sum };
+                    sum.store_first(self.y.at((self.pixels.start + row) * outputs + offset), filled);
+                }
+            }
+        }
+    }
+}
+
+/// Convolves backward.
+pub(crate) fn backward(call: &Backward) -> ConvolutionGradients {
+    let patches = Patches::new(&call.shape, call.at);
+    let w = call.want_dx.then(|| weights_backward(&call.shape, call.weight));
+    let outputs = call.shape.outputs.next_multiple_of(BLOCK);
+    let count = parts(call.at.images, 1);
+    let share = (patches.blocks() * BLOCK + 1) * outputs;
+    let mut sums = scratch(count * share);
+    let target = sums.target();
+    let write = |dx: Target| {
+        each(count, call.cost(), |i| {
+            let images = part(call.at.images, count, i);
+            // SAFETY: each part uses its own share.
+            let (dw, dbias) = unsafe { target.slice(i * share..(i + 1) * share) }.split_at_mut(share - outputs);
+            call.simd.run(BackwardPart { call, patches: &patches, w: w.as_deref(), images, dw, dbias, dx });
+        });
+    };
+    // SAFETY: the images of all parts are all images, and each part writes all of its images' pixels.
+    let dx = unsafe { call.write_dx(write) };
+    let (first, others) = sums.split_at_mut(share);
+    for other in others.chunks_exact(share) {
+        first.iter_mut().zip(other).for_each(|(sum, x)| *sum += x);
+    }
+    let (rows, mut dweight) = (patches.blocks() * BLOCK, vec![0.0; call.shape.weights()]);
+    each_weight(&call.shape, |i, output, row| dweight[i] = first[(output / BLOCK * rows + row) * BLOCK + output % BLOCK]);
+    let dbias = first[share - outputs..][..call.shape.outputs].to_vec();
+    ConvolutionGradients { dx, dweight, dbias }
+}
+
+/// Some images, backward.
+struct BackwardPart<'a> {
+    call: &'a Backward<'a>,
+    patches: &'a Patches,
+    /// `outputs × patch`; `None` if dX is not wanted.
+    w: Option<&'a [f32]>,
+    images: Range<usize>,
+    /// `patch × outputs`, blocked.
+    dw: &'a mut [f32],
+    dbias: &'a mut [f32],
+    dx: Target<'a>,
+}
+
+impl Work for BackwardPart<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let map = self.patches.from.height * self.patches.from.width * self.call.shape.inputs;
+        let range = self.images.start * map..self.images.end * map;
+        let dx = if self.w.is_some() {
+            // SAFETY: these images of `dx` are this task's own; zeros initialise them.
+            unsafe {
+                self.dx.at(range.start).write_bytes(0, range.len());
+                self.dx.slice(range.clone())
+            }
+        } else {
+            &mut []
+        };
+        self.dbias.fill(0.0);
+        let per_map = self.patches.to.height * self.patches.to.width;
+        let (first, end) = (self.images.start * per_map, self.images.end * per_map);
+        let depth = self.patches.blocks() * BLOCK;
+        for from in (first..end).step_by(CHUNK) {
+            let pixels = from..end.min(from + CHUNK);
+            let rows = pixels.len();
+            let (mut a, mut dy) = (scratch(rows * depth), scratch(rows * self.dbias.len()));
+            self.patches.gather(self.call.x, pixels.clone(), &mut a);
+            gather_gradients::<L>(self.call, pixels.clone(), &mut dy, self.dbias);
+            for (output, b) in dy.chunks_exact(rows * BLOCK).enumerate() {
+                for (block, a) in a.chunks_exact(rows * BLOCK).enumerate() {
+                    let c = &mut self.dw[(output * depth + block * BLOCK) * BLOCK..];
+                    L::call(Outer { a, b, c, c_row: BLOCK, rows, add: from > first });
+                }
+            }
+            if let Some(w) = self.w {
+                let (a_block, depth) = (rows * BLOCK, self.dbias.len());
+                for (block, c) in a.chunks_exact_mut(rows * BLOCK).enumerate() {
+                    let b = &w[block * depth * BLOCK..];
+                    L::call(Product { a: &dy, a_block, b, c, rows, depth, add: false });
+                }
+                self.patches.scatter(&a, pixels, range.start, dx);
+            }
+        }
+    }
+}
+
+/// What of the output gradient of some pixels passes the ReLU, if there is one, as a blocked matrix; adds its sum to `dbias`.
+#[inline(always)]
+fn gather_gradients<L: Lanes>(call: &Backward, pixels: Range<usize>, matrix: &mut [f32], dbias: &mut [f32]) {
+    let (rows, outputs) = (pixels.len(), call.shape.outputs);
+    assert!(matrix.len() >= rows * dbias.len() && pixels.end * outputs <= call.dy.len());
+    for block in 0..dbias.len() / BLOCK {
+        let (offset, filled) = (block * BLOCK, BLOCK.min(outputs - block * BLOCK));
+        let sum_at = &mut dbias[offset..offset + BLOCK];
+        // SAFETY: `dy` and `y` have `filled` numbers from `offset` on for each pixel; `matrix` has a row of sixteen.
+        unsafe {
+            let mut sum = L::load(sum_at.as_ptr());
+            for row in 0..rows {
+                let at = (pixels.start + row) * outputs + offset;
+                let mut dy = L::load_first(call.dy.as_ptr().add(at), filled);
+                if let Some(y) = call.y {
+                    dy = dy.through_relu(L::load_first(y.as_ptr().add(at), filled));
+                }
+                dy.store(matrix.as_mut_ptr().add((block * rows + row) * BLOCK));
+                sum = sum + dy;
+            }
+            sum.store(sum_at.as_mut_ptr());
+        }
+    }
+}
