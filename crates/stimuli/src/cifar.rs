@@ -189,10 +189,8 @@ impl CifarSet {
         let found = File::open(path).and_then(|mut file| md5(&mut file)).map_err(unreadable)?;
         if found != self.md5 {
             let what = format!("the archive is damaged or not the official one (its MD5 is {found}, not {})", self.md5);
-            let next = format!(
-                "delete it to have it downloaded again; or, if you trust this copy, unpack it there and say in {}/NOTE.txt what it is",
-                self.folder
-            );
+            let by_hand = format!("unpack it there and say in {}/NOTE.txt what it is", self.folder);
+            let next = format!("delete it to have it downloaded again, or, if you trust this copy, {by_hand}");
             return Err(StimuliError::content(what, path, next));
         }
         let mut files = Files::new();
