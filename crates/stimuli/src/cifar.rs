@@ -189,10 +189,8 @@ impl CifarSet {
         let found = File::open(path).and_then(|mut file| md5(&mut file)).map_err(unreadable)?;
         if found != self.md5 {
             let what = format!("the archive is damaged or not the official one (its MD5 is {found}, not {})", self.md5);
-            let next = format!(
-                "delete it to have it downloaded again; or, if you trust this copy, unpack it there and say in {}/NOTE.txt what it is",
-                self.folder
-            );
+            let by_hand = format!("unpack it there and say in {}/NOTE.txt what it is", self.folder);
+            let next = format!("delete it to have it downloaded again, or, if you trust this copy, {by_hand}");
             return Err(StimuliError::content(what, path, next));
         }
         let mut files = Files::new();
@@ -351,7 +349,7 @@ mod tests {
     }
 
     /// The set's archive, and the set with its checksum.
-    fn archive(set: CifarSet, files: &[(&str, Vec<u8>)]) -> (Vec<u8>, CifarSet) {
+    fn archive(set: &CifarSet, files: &[(&str, Vec<u8>)]) -> (Vec<u8>, CifarSet) {
         let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
         for (name, bytes) in files {
             let mut header = tar::Header::new_gnu();
@@ -361,7 +359,7 @@ mod tests {
         }
         let bytes = tar.into_inner().unwrap().finish().unwrap();
         let md5 = md5(&mut bytes.as_slice()).unwrap();
-        (bytes, CifarSet { md5: md5.leak(), ..set })
+        (bytes, CifarSet { md5: md5.leak(), ..*set })
     }
 
     fn place(data: &TempDir) -> Place {
@@ -454,8 +452,7 @@ mod tests {
     #[test]
     fn an_archive_gives_the_same_as_a_folder() {
         for set in [TINY, TINY_FINE] {
-            let listed = files(&set);
-            let (bytes, set) = archive(set, &listed);
+            let (bytes, set) = archive(&set, &files(&set));
             let (packed, unpacked) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
             fs::write(packed.path().join(set.archive_file), bytes).unwrap();
             write(&set, &unpacked.path().join(set.folder));
@@ -474,7 +471,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_downloaded_once() {
-        let (bytes, set) = archive(TINY, &files(&TINY));
+        let (bytes, set) = archive(&TINY, &files(&TINY));
         let data = tempfile::tempdir().unwrap();
         let (address, server) = serve(bytes, vec![Manner::BreaksOff(100), Manner::Obliging]);
         let place = Place { mirror: Some(format!("{address}/mirrored/")), ..place(&data) };
@@ -535,7 +532,7 @@ mod tests {
 
     #[test]
     fn an_archive_that_is_not_the_official_one_is_refused() {
-        let (mut bytes, set) = archive(TINY, &files(&TINY));
+        let (mut bytes, set) = archive(&TINY, &files(&TINY));
         let data = tempfile::tempdir().unwrap();
         let path = data.path().join(set.archive_file);
         bytes.truncate(bytes.len() / 2);
@@ -548,7 +545,7 @@ mod tests {
 
     #[test]
     fn an_archive_without_a_file_is_refused() {
-        let (bytes, set) = archive(TINY, &files(&TINY)[1..]);
+        let (bytes, set) = archive(&TINY, &files(&TINY)[1..]);
         let data = tempfile::tempdir().unwrap();
         fs::write(data.path().join(set.archive_file), bytes).unwrap();
         let message = load_quietly(&set, &Split::default(), &data).unwrap_err().to_string();

@@ -152,3 +152,58 @@ fn note(folder: &Path) -> Result<Option<String>, StimuliError> {
         Err(error) => Err(StimuliError::reading(&path, error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn place(folder: &Path) -> Place {
+        Place { data: folder.join("data"), study_folder: folder.to_owned(), mirror: None }
+    }
+
+    #[test]
+    fn a_relative_folder_starts_from_the_study() {
+        let root = tempfile::tempdir().unwrap();
+        for path in ["pictures/train/a/1.png", "pictures/train/b/1.png", "pictures/test/a/1.png", "pictures/test/b/1.png"] {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            image::RgbImage::new(4, 4).save(path).unwrap();
+        }
+        let size = NonZeroU32::new(4).unwrap();
+        let choice = StimuliChoice::Folder { path: "pictures".into(), size, assessment_per_class: 0 };
+        let stimuli = load(&choice, &place(root.path()), &mut |_| ()).unwrap();
+        let outline = outline(&choice, &place(root.path())).unwrap();
+        assert_eq!(stimuli.train.len(), 2);
+        assert_eq!(outline.counts, Counts { train: 2, assessment: 0, test: 2 });
+        assert_eq!((outline.name.as_str(), stimuli.provenance.name.as_str()), ("pictures", "pictures"));
+    }
+
+    #[test]
+    fn an_outline_needs_no_data_folder() {
+        let missing = place(Path::new("no such folder"));
+        for (choice, name, classes) in [
+            (StimuliChoice::Cifar10(Default::default()), "CIFAR-10", 10),
+            (StimuliChoice::Cifar100(Default::default()), "CIFAR-100", 100),
+        ] {
+            let outline = outline(&choice, &missing).unwrap();
+            assert_eq!((outline.name.as_str(), outline.classes.len()), (name, classes));
+            assert_eq!(outline.counts, Counts { train: 50_000, assessment: 0, test: 10_000 });
+        }
+    }
+
+    /// SHA-256 of the same bytes, put down by hand: one image of 1 x 1 x 2 in class 258, and two empty sets.
+    #[test]
+    fn the_checksum_covers_sizes_labels_and_pixels() {
+        let shape = Shape { channels: 1, height: 1, width: 2 };
+        let empty = || Images::new(shape, vec![], vec![]);
+        let one = Images::new(shape, vec![7, 8], vec![258]);
+        let sizes = |count: u8| {
+            let eight = |number: u8| [number, 0, 0, 0, 0, 0, 0, 0];
+            [eight(1), eight(1), eight(2), eight(count)].concat()
+        };
+        let bytes = [sizes(1), vec![2, 1, 7, 8], sizes(0), sizes(0)].concat();
+        assert_eq!(checksum([&one, &empty(), &empty()]), hexadecimal(&Sha256::digest(bytes)));
+    }
+}

@@ -4,6 +4,11 @@
 //! Place, size, proportions, angle, colours and fragments are drawn anew for every image from a stream of its own,
 //! so an image is the same whatever else is asked for, and in whatever order they are drawn.
 //!
+//! They are meant to be learnable yet not easy: three convolutions (16, 32 and 64 channels, batch normalisation, pooling
+//! after each) and one dense layer, taught with 3000 to 4000 images for 8 epochs (SGD, momentum 0.9, batches of 40), get
+//! 86 to 92 % of 1000 test images right at rates 0.005 to 0.01. Most mistakes are between disc and square, ring and
+//! frame, cross and star.
+//!
 //! Only `+ - * /`, square roots and comparisons are used, which IEEE 754 rounds alike everywhere. Sines and logarithms
 //! come from each system's library and may differ in the last digit, which would turn up as a different pixel.
 
@@ -20,7 +25,7 @@ const SIDE: usize = SHAPE.width;
 /// The root of all drawn images; another number would be another set.
 const SEED: Seed = Seed(10);
 
-/// The classes in the order of their labels: neighbours are the ones that are easily taken for each other.
+/// The classes in the order of their labels. Each is easily taken for some other: a ring for a frame, a cross for a star.
 const CLASSES: [(&str, Figure); 10] = [
     ("disc", Figure::Disc),
     ("ring", Figure::Ring),
@@ -39,7 +44,7 @@ pub(crate) fn counts(train: u32, assessment: u32, test: u32) -> Counts {
     Counts { train: train as usize, assessment: assessment as usize, test: test as usize }
 }
 
-/// Draws the three sets. Takes about a second for 6000 images.
+/// Draws the three sets, in about 0.1 ms of one core for each image.
 pub(crate) fn load(counts: Counts) -> Stimuli {
     let collection = Collection {
         name: NAME.to_owned(),

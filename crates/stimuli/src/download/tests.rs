@@ -26,9 +26,11 @@ pub(crate) enum Manner {
     NotFound,
 }
 
-/// Serves `body` at the returned address, to one request for each of `manners`. The thread tells, for each, which
-/// path and which range were asked for.
-pub(crate) fn serve(body: Vec<u8>, manners: Vec<Manner>) -> (String, JoinHandle<Vec<(String, Option<String>)>>) {
+/// The path and the range that were asked for.
+pub(crate) type Request = (String, Option<String>);
+
+/// Serves `body` at the returned address, to one request for each of `manners`. The thread returns the requests.
+pub(crate) fn serve(body: Vec<u8>, manners: Vec<Manner>) -> (String, JoinHandle<Vec<Request>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let server =
@@ -36,7 +38,7 @@ pub(crate) fn serve(body: Vec<u8>, manners: Vec<Manner>) -> (String, JoinHandle<
     (address, server)
 }
 
-fn answer(mut stream: TcpStream, body: &[u8], manner: Manner) -> (String, Option<String>) {
+fn answer(mut stream: TcpStream, body: &[u8], manner: Manner) -> Request {
     let lines: Vec<String> =
         BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
     let path = lines[0].split(' ').nth(1).unwrap().to_owned();
