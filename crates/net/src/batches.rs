@@ -14,7 +14,7 @@ const AHEAD: usize = 3;
 /// Black pixels around an image before it is cropped.
 const MARGIN: usize = 4;
 
-/// One batch: activity values `[n, channels, height, width]` and the class of each image.
+/// One batch: activity values `[n, height, width, channels]` and the class of each image.
 pub(crate) struct Batch {
     pub(crate) values: Vec<f32>,
     pub(crate) labels: Vec<u16>,
@@ -64,20 +64,20 @@ impl Order<'_> {
         Batch { values, labels: chunk.iter().map(|&image| self.images.labels()[image]).collect() }
     }
 
-    /// Appends one image as the network sees it: cropped at (down, right) of the padded image, perhaps mirrored.
+    /// Appends one image as the network sees it: cropped at (down, right) of the padded image, perhaps mirrored; channels last.
     fn see(&self, image: usize, down: usize, right: usize, mirrored: bool, values: &mut Vec<f32>) {
         let shape = self.images.shape();
+        let plane = shape.height * shape.width;
         let bytes = self.images.image(image);
-        for (channel, &(mean, deviation)) in self.retina.channels.iter().enumerate() {
-            let plane = &bytes[channel * shape.height * shape.width..][..shape.height * shape.width];
-            for row in 0..shape.height {
-                // a position outside the image wraps to a huge number, fails `get`, and reads as black
-                let row = (row + down).wrapping_sub(MARGIN);
-                for column in 0..shape.width {
-                    let column = if mirrored { shape.width - 1 - column } else { column };
-                    let column = (column + right).wrapping_sub(MARGIN);
-                    let inside = row < shape.height && column < shape.width;
-                    let byte = if inside { plane[row * shape.width + column] } else { 0 };
+        for row in 0..shape.height {
+            // a position outside the image wraps to a huge number and reads as black
+            let row = (row + down).wrapping_sub(MARGIN);
+            for column in 0..shape.width {
+                let column = if mirrored { shape.width - 1 - column } else { column };
+                let column = (column + right).wrapping_sub(MARGIN);
+                let inside = row < shape.height && column < shape.width;
+                for (channel, &(mean, deviation)) in self.retina.channels.iter().enumerate() {
+                    let byte = if inside { bytes[channel * plane + row * shape.width + column] } else { 0 };
                     values.push((f32::from(byte) - mean) / deviation);
                 }
             }
@@ -110,8 +110,8 @@ mod tests {
     #[test]
     fn unaltered_images_come_in_order_and_normalised() {
         let seen = collect(Augmentation::None, 0);
-        assert_eq!(seen[..10], [72., 73., 74., 75., 76., 77., 78., 79., 80., 35.5]);
-        assert_eq!(seen[18..20], [0., 1.]);
+        assert_eq!(seen[..4], [72., 35.5, 73., 36.], "two channels of each pixel");
+        assert_eq!(seen[18..20], [0., -0.5]);
         assert_eq!(seen.len(), 3 * 18);
     }
 

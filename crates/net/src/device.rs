@@ -5,8 +5,10 @@ use std::str::FromStr;
 /// A device a network can live on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
-    /// The processor (Burn's `flex` backend, pure Rust).
+    /// The processor, with our own kernels.
     Cpu,
+    /// The processor, with the engine's operations alone (Burn's `flex` backend): slower, for comparison.
+    CpuStock,
     /// A graphics card through Vulkan; needs the cargo feature `vulkan`.
     #[cfg(feature = "vulkan")]
     Vulkan,
@@ -22,7 +24,7 @@ pub enum DeviceError {
     #[error("this build has no device '{0}'; install it with `cargo install --features {0}`")]
     NotBuilt(String),
     /// A word that names no device.
-    #[error("there is no device '{0}'; choose cpu, vulkan or metal")]
+    #[error("there is no device '{0}'; choose cpu, cpu-stock, vulkan or metal")]
     Unknown(String),
 }
 
@@ -32,6 +34,7 @@ impl FromStr for Device {
     fn from_str(name: &str) -> Result<Self, DeviceError> {
         match name {
             "cpu" => Ok(Device::Cpu),
+            "cpu-stock" => Ok(Device::CpuStock),
             #[cfg(feature = "vulkan")]
             "vulkan" => Ok(Device::Vulkan),
             #[cfg(feature = "metal")]
@@ -46,6 +49,7 @@ impl std::fmt::Display for Device {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Device::Cpu => "cpu",
+            Device::CpuStock => "cpu-stock",
             #[cfg(feature = "vulkan")]
             Device::Vulkan => "vulkan",
             #[cfg(feature = "metal")]
@@ -57,7 +61,7 @@ impl std::fmt::Display for Device {
 impl Device {
     pub(crate) fn engine(self) -> burn::tensor::Device {
         match self {
-            Device::Cpu => burn::tensor::Device::flex(),
+            Device::Cpu | Device::CpuStock => burn::tensor::Device::flex(),
             #[cfg(feature = "vulkan")]
             Device::Vulkan => burn::tensor::Device::vulkan(burn::tensor::DeviceKind::DefaultDevice),
             #[cfg(feature = "metal")]

@@ -63,8 +63,8 @@ impl Network {
     fn learn_batch(&mut self, lesson: &Lesson, rate: f64, batch: Batch, tally: &mut Tally) -> Result<(), NotANumber> {
         let targets = targets(&batch.labels, self.architecture.classes, lesson.label_smoothing.get());
         let leaves: Vec<Tensor<1>> = self.parameters.iter().map(Parameter::leaf).collect();
-        let images = self.images(batch.values, batch.labels.len());
-        let logits = Network::pass(&self.architecture, &leaves, images, Mode::Learning(&mut self.statistics));
+        let images = self.images(batch.values, batch.labels.len()).autodiff();
+        let logits = Network::pass(&self.architecture, self.operations, &leaves, images, Mode::Learning(&mut self.statistics));
         tally.count(&read(logits.clone().inner()), &targets, &batch.labels)?;
         let target_tensor =
             Tensor::from_data(TensorData::new(targets, [batch.labels.len(), self.architecture.classes]), &self.engine);
@@ -72,14 +72,16 @@ impl Network {
         for (parameter, leaf) in self.parameters.iter_mut().zip(leaves) {
             let gradient = leaf.grad_remove(&mut gradients).expect("every parameter takes part");
             drop(leaf);
-            parameter.descend(gradient, lesson, rate);
+            parameter.descend(gradient, lesson, rate, self.operations);
         }
         Ok(())
     }
 
+    /// Images as the network takes them: `[images, channels, height, width]`, with the channels last in memory.
     pub(crate) fn images(&self, values: Vec<f32>, count: usize) -> Tensor<4> {
         let shape = self.architecture.input;
-        Tensor::from_data(TensorData::new(values, [count, shape.channels, shape.height, shape.width]), &self.engine)
+        let data = TensorData::new(values, [count, shape.height, shape.width, shape.channels]);
+        Tensor::<4>::from_data(data, &self.engine).permute([0, 3, 1, 2])
     }
 }
 

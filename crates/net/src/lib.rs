@@ -6,6 +6,7 @@
 pub use device::{Device, DeviceError};
 pub use learn::{Diverged, EpochOutcome};
 pub use network::Network;
+pub use swift::conversions;
 pub use weights::WeightsError;
 
 mod device;
@@ -18,3 +19,4 @@ mod weights;
 
 mod batches;
 mod operations;
+mod swift;

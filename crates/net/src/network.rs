@@ -8,7 +8,7 @@ use neuro::lesion::{Anatomy, Layer, Lesion};
 use neuro::seed::{Address, Purpose, Seed};
 
 use crate::device::Device;
-use crate::operations;
+use crate::operations::{self, Operations};
 use crate::parameter::{Parameter, tensor};
 
 /// How far running statistics move towards those of a batch, as in PyTorch.
@@ -19,6 +19,7 @@ const STATISTICS_RATE: f64 = 0.1;
 pub struct Network {
     pub(crate) architecture: Architecture,
     pub(crate) engine: Engine,
+    pub(crate) operations: Operations,
     pub(crate) retina: Retina,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) statistics: Vec<Statistics>,
@@ -72,8 +73,16 @@ impl Activity {
 pub(crate) enum Mode<'a> {
     /// From the batch; running statistics follow.
     Learning(&'a mut Vec<Statistics>),
-    /// From the running statistics; named taps are handed to the reader.
-    Perceiving(&'a [Statistics], &'a mut dyn FnMut(&str, Tensor<2>)),
+    /// From the running statistics; taps are handed to the reader.
+    Perceiving(&'a [Statistics], Reader<'a>),
+}
+
+/// Who reads activity at taps.
+pub(crate) struct Reader<'a> {
+    /// The taps that are wanted.
+    pub(crate) taps: &'a [String],
+    /// What is done with the activity at one of them: `[images, features]`.
+    pub(crate) read: &'a mut dyn FnMut(&str, Tensor<2>),
 }
 
 impl Network {
@@ -115,7 +124,7 @@ impl Network {
         let channels = train.channel_statistics().into_iter().map(|(mean, deviation)| (mean as f32, deviation as f32));
         let retina = Retina { channels: channels.collect() };
         let lesion = Lesion::none(&architecture);
-        Self { architecture, engine, retina, parameters, statistics, lesion }
+        Self { architecture, engine, operations: Operations::of(device), retina, parameters, statistics, lesion }
     }
 
     /// Its list of parts.
@@ -157,31 +166,41 @@ impl Network {
 
     /// The way of activity from images `[n, channels, height, width]` to outputs `[n, classes]`; `values` holds one
     /// tensor for each parameter.
-    pub(crate) fn pass(architecture: &Architecture, values: &[Tensor<1>], images: Tensor<4>, mut mode: Mode<'_>) -> Tensor<2> {
+    pub(crate) fn pass(
+        architecture: &Architecture,
+        operations: Operations,
+        values: &[Tensor<1>],
+        images: Tensor<4>,
+        mut mode: Mode<'_>,
+    ) -> Tensor<2> {
         let mut cursor = Cursor::default();
         let mut activity = Activity::Maps(images);
-        for part in &architecture.parts {
+        let mut parts = architecture.parts.iter().peekable();
+        while let Some(part) = parts.next() {
             let at = cursor.parameter;
             cursor.parameter += if part.kind.parameters() > 0 { 2 } else { 0 };
+            // a ReLU right behind a part with parameters is done in the same pass over memory
+            let relu = part.kind.parameters() > 0 && parts.next_if(|next| next.kind == Kind::Relu).is_some();
             activity = match part.kind {
                 Kind::Convolution { inputs, outputs } => {
                     let weight = values[at].clone().reshape([outputs, inputs, 3, 3]);
-                    Activity::Maps(operations::convolve(activity.maps(), weight, values[at + 1].clone()))
+                    Activity::Maps(operations.convolve(activity.maps(), weight, values[at + 1].clone(), relu))
                 }
                 Kind::Normalisation { .. } => {
                     cursor.statistics += 1;
                     let (gain, shift) = (values[at].clone(), values[at + 1].clone());
-                    Activity::Maps(normalise(activity.maps(), gain, shift, cursor.statistics - 1, &mut mode))
+                    let layer = Normalisation { gain, shift, index: cursor.statistics - 1, relu };
+                    Activity::Maps(normalise(operations, activity.maps(), layer, &mut mode))
                 }
                 Kind::Relu => match activity {
                     Activity::Maps(maps) => Activity::Maps(operations::rectify(maps)),
                     Activity::Features(features) => Activity::Features(operations::rectify(features)),
                 },
-                Kind::MaxPool => Activity::Maps(operations::pool(activity.maps())),
+                Kind::MaxPool => Activity::Maps(operations.pool(activity.maps())),
                 Kind::Flatten => Activity::Features(activity.features()),
                 Kind::Dense { inputs, outputs } => {
                     let weight = values[at].clone().reshape([outputs, inputs]);
-                    Activity::Features(operations::combine(activity.features(), weight, values[at + 1].clone()))
+                    Activity::Features(operations.combine(activity.features(), weight, values[at + 1].clone(), relu))
                 }
                 Kind::Tap => tapped(activity, &part.name, &mut mode),
             };
@@ -190,28 +209,39 @@ impl Network {
     }
 }
 
-fn normalise(maps: Tensor<4>, gain: Tensor<1>, shift: Tensor<1>, index: usize, mode: &mut Mode<'_>) -> Tensor<4> {
+/// A normalisation on the way of activity; `index` is its place among the running statistics.
+struct Normalisation {
+    gain: Tensor<1>,
+    shift: Tensor<1>,
+    index: usize,
+    relu: bool,
+}
+
+fn normalise(operations: Operations, maps: Tensor<4>, layer: Normalisation, mode: &mut Mode<'_>) -> Tensor<4> {
+    let Normalisation { gain, shift, index, relu } = layer;
     match mode {
         Mode::Learning(statistics) => {
             let [images, _, height, width] = maps.dims();
-            let (output, mean, variance) = operations::normalise_by_batch(maps, gain, shift);
+            let (output, mean, variance) = operations.normalise_by_batch(maps, gain, shift, relu);
             statistics[index].follow(mean.inner(), variance.inner(), images * height * width);
             output
         }
         Mode::Perceiving(statistics, _) => {
             let Statistics { mean, variance, .. } = &statistics[index];
-            operations::normalise_by(maps, gain, shift, mean.clone(), variance.clone())
+            operations.normalise_by(maps, [gain, shift, mean.clone(), variance.clone()], relu)
         }
     }
 }
 
 fn tapped(activity: Activity, name: &str, mode: &mut Mode<'_>) -> Activity {
-    if let Mode::Perceiving(_, reader) = mode {
+    if let Mode::Perceiving(_, reader) = mode
+        && reader.taps.iter().any(|tap| tap == name)
+    {
         let features = match &activity {
             Activity::Maps(maps) => maps.clone().flatten(1, 3),
             Activity::Features(features) => features.clone(),
         };
-        reader(name, features);
+        (reader.read)(name, features);
     }
     activity
 }

@@ -1,8 +1,12 @@
 //! One trained tensor, how it is updated, and the law that what is dead stays dead.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use kernels::Descent;
 use neuro::lesion::LayerLesion;
 use neuro::lesson::Lesson;
+
+use crate::operations::Operations;
+use crate::swift;
 
 /// A trained tensor, kept flat; its momentum while a lesson lasts; and, for synapses, which are alive.
 #[derive(Debug)]
@@ -13,8 +17,15 @@ pub(crate) struct Parameter {
     pub(crate) shape: Vec<usize>,
     value: Tensor<1>,
     momentum: Option<Tensor<1>>,
-    /// 1 alive, 0 lost; none where nothing is lost.
-    alive: Option<Tensor<1>>,
+    /// Which synapses are alive; none where nothing is lost.
+    alive: Option<Alive>,
+}
+
+/// 1 alive, 0 lost: as bytes for our kernels, as numbers for the engine.
+#[derive(Debug)]
+struct Alive {
+    bytes: Vec<u8>,
+    numbers: Tensor<1>,
 }
 
 impl Parameter {
@@ -37,10 +48,33 @@ impl Parameter {
     ///
     /// The law: a lost synapse's gradient is struck out here, the only place where values change. Its weight and
     /// momentum were set to 0 when it was lost, and decay of 0 is 0, so all three stay exactly 0.
-    pub(crate) fn descend(&mut self, gradient: Tensor<1>, lesson: &Lesson, rate: f64) {
+    pub(crate) fn descend(&mut self, gradient: Tensor<1>, lesson: &Lesson, rate: f64, operations: Operations) {
+        match operations {
+            Operations::Swift => self.descend_in_place(gradient, lesson, rate),
+            Operations::Stock => self.descend_by_engine(gradient, lesson, rate),
+        }
+    }
+
+    fn descend_in_place(&mut self, gradient: Tensor<1>, lesson: &Lesson, rate: f64) {
+        let how = Descent {
+            rate: rate as f32,
+            momentum: lesson.momentum.get() as f32,
+            nesterov: lesson.nesterov,
+            decay: lesson.decay.get() as f32,
+        };
+        let alive = self.alive.as_ref().map(|alive| alive.bytes.as_slice());
+        // taken out, so that nobody else holds it and it can change where it lies
+        let nothing = Tensor::zeros([1], &self.value.device());
+        let value = std::mem::replace(&mut self.value, nothing);
+        let (value, momentum) = swift::descend(value, self.momentum.take(), gradient, alive, &how);
+        self.value = value;
+        self.momentum = Some(momentum);
+    }
+
+    fn descend_by_engine(&mut self, gradient: Tensor<1>, lesson: &Lesson, rate: f64) {
         let (decay, keep) = (lesson.decay.get(), lesson.momentum.get());
         let mut gradient = match &self.alive {
-            Some(alive) => gradient * alive.clone(),
+            Some(alive) => gradient * alive.numbers.clone(),
             None => gradient,
         };
         if decay > 0.0 {
@@ -65,12 +99,12 @@ impl Parameter {
             self.alive = None;
             return;
         }
-        let mask: Vec<f32> = lesion.mask().into_iter().map(f32::from).collect();
-        let alive = tensor(mask, &self.value.device());
+        let bytes = lesion.mask();
+        let alive = tensor(bytes.iter().copied().map(f32::from).collect(), &self.value.device());
         // adding 0 turns the -0 of (negative weight x 0) into 0, so that dead synapses have one bit pattern
         self.value = self.value.clone() * alive.clone() + 0.0;
         self.momentum = self.momentum.take().map(|momentum| momentum * alive.clone() + 0.0);
-        self.alive = Some(alive);
+        self.alive = Some(Alive { bytes, numbers: alive });
     }
 
     /// Momentum starts at rest.

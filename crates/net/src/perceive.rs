@@ -8,7 +8,7 @@ use neuro::seed::{Address, Seed};
 
 use crate::batches::{Batch, Order};
 use crate::learn::{highest, log_sum_exp};
-use crate::network::{Mode, Network};
+use crate::network::{Mode, Network, Reader};
 use crate::parameter::read;
 
 /// Images shown at a time. A constant, so that responses cannot depend on a setting.
@@ -44,13 +44,13 @@ impl Network {
         };
         let mut first = 0;
         let shown: Result<(), std::convert::Infallible> = order.each(|Batch { values: pixels, labels }| {
-            let mut read_tap = |name: &str, activity: Tensor<2>| {
-                if let Some(patterns) = patterns.iter_mut().find(|p| p.layer == name) {
-                    keep_rows(patterns, &read(activity), &rows[first..first + labels.len()]);
-                }
+            let mut keep = |name: &str, activity: Tensor<2>| {
+                let patterns = patterns.iter_mut().find(|p| p.layer == name).expect("only what is wanted is read");
+                keep_rows(patterns, &read(activity), &rows[first..first + labels.len()]);
             };
             let images = self.images(pixels, labels.len());
-            let logits = Network::pass(&self.architecture, &values, images, Mode::Perceiving(&self.statistics, &mut read_tap));
+            let mode = Mode::Perceiving(&self.statistics, Reader { taps, read: &mut keep });
+            let logits = Network::pass(&self.architecture, self.operations, &values, images, mode);
             answers.add(&read(logits), &labels);
             first += labels.len();
             watch(labels.len());

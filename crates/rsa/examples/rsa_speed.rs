@@ -1,4 +1,4 @@
-//! How long the crate takes: `cargo run --release -p rsa --example speed -- [IMAGES] [FEATURES]`.
+//! How long the crate takes: `cargo run --release -p rsa --example rsa_speed -- [IMAGES] [FEATURES]`.
 
 use std::{env, hint::black_box, time::Instant};
 
