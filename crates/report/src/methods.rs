@@ -105,7 +105,7 @@ fn course(view: &View<'_>, index: usize) -> String {
         1 => "in its one step".to_owned(),
         steps => format!("in each of {steps} steps"),
     };
-    let alike = view.arms[..index].iter().find(|earlier| earlier.plan.injury == arm.injury);
+    let alike = view.arms[..index].iter().find(|earlier| earlier.plan.injury == arm.injury && earlier.plan.steps >= arm.steps);
     let injury = match alike {
         Some(earlier) if arm.injury != Injury::None && arm.injury.is_drawn_from_seed_alone() => {
             format!("the same synapses are lost as in that step of arm ‘{}’ in the trial of the same seed", earlier.name())
@@ -323,6 +323,14 @@ mod tests {
     }
 
     #[test]
+    fn an_injury_is_that_of_an_earlier_arm_only_as_far_as_that_arm_goes() {
+        let mut evidence = example::evidence(1, 5);
+        evidence.study.arms[0].steps = std::num::NonZeroU32::new(4).unwrap();
+        let text = told(&evidence);
+        assert!(text.contains("Arm ‘untreated’: in each of 5 steps, 20 % of the remaining synapses"), "{text}");
+    }
+
+    #[test]
     fn every_setting_the_paper_leaves_open_moves_the_text() {
         let base = example::evidence(3, 15);
         let text = told(&base);
@@ -330,7 +338,8 @@ mod tests {
             |e| e.study.measures.push(Measure::Loss),
             |e| e.study.measures.push(Measure::Confusion),
             |e| {
-                e.study.network = serde_json::from_str(r#"{"vgg":{"depth":19,"batch_norm":true,"head":[],"width":0.5}}"#).unwrap()
+                e.study.network =
+                    serde_json::from_str(r#"{"vgg":{"depth":19,"batch_norm":true,"head":[],"width":0.5}}"#).unwrap();
             },
             |e| e.cause.probe_per_class[3] = 99,
             |e| e.cause.stimuli.note = Some("Only half of it".to_owned()),
