@@ -250,7 +250,7 @@ fn causes(view: &View<'_>) -> Vec<(&'static str, String)> {
 fn files(figures: &[Figure]) -> Vec<(String, String)> {
     let tables = [
         (csv::RESULTS, "every reading: one value a line, with its study, arm, seeds, step, phase and n"),
-        (csv::TABLE, "means over seeds with the half-width of their 95 % confidence interval, and n"),
+        (csv::TABLE, "means over seeds of all but confusions, with the half-width of their 95 % confidence interval, and n"),
         (csv::COMPARISONS, "paired differences between arms at every step, with the half-width of their interval, and n"),
     ];
     let tables = tables.into_iter().map(|(name, what)| (name.to_owned(), what.to_owned()));
