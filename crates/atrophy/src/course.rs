@@ -1,9 +1,9 @@
 //! What happens in a case, in order: the plan of a subject's schooling or of a trial, as plain data.
 
 use neuro::injury::Injury;
-use neuro::lesson::Lesson;
+use neuro::lesson::{Lesson, Schooling};
 use neuro::record::Phase;
-use neuro::study::{Arm, Schooling};
+use neuro::study::Arm;
 
 /// One step of a case. Each is carried out, then committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,14 @@ impl Course {
             }
         }
         Self { injury: arm.injury.clone(), lesson, steps }
+    }
+
+    /// Steps of the course of disease.
+    pub fn stages(&self) -> u32 {
+        let stage = |step: &Step| match *step {
+            Step::Injure { stage } | Step::Learn { stage, .. } | Step::Perceive { stage, .. } => stage,
+        };
+        self.steps.iter().map(stage).max().unwrap_or(0)
     }
 
     /// How many epochs of learning.

@@ -48,18 +48,24 @@ impl Ledger {
     /// Opens the ledger in `folder`, or begins it. Refuses a folder that belongs to another study or cause, or that holds
     /// other files.
     pub fn open(folder: &Path, title: &Title) -> Result<Self> {
-        let ledger = Self { folder: folder.to_owned() };
+        let ledger = Self::at(folder);
         if let Some(found) = Self::title(folder)? {
             refuse_other(folder, &found, title)?;
             return Ok(ledger);
         }
         if folder.is_dir() && fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-            let message = format!("{} holds other files and no ledger of a study; choose an empty folder with --out", folder.display());
+            let message =
+                format!("{} holds other files and no ledger of a study; choose an empty folder with --out", folder.display());
             return Err(Trouble::new(Exit::Refused, message));
         }
         fs::create_dir_all(folder).or_trouble(Exit::Failed, || cannot("create the folder", folder))?;
         write_aside(&folder.join("ledger.json"), &pretty(title))?;
         Ok(ledger)
+    }
+
+    /// The ledger that is known to be in `folder`.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
     }
 
     /// The title of the ledger in `folder`; none if there is no ledger.
@@ -259,7 +265,9 @@ impl OpenCase {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(Trouble::new(Exit::Failed, format!("{}: {error}", cannot("lock", &path)))),
+            Err(TryLockError::Error(error)) => {
+                return Err(Trouble::new(Exit::Failed, format!("{}: {error}", cannot("lock", &path))));
+            }
         }
         let case = match Case::read(folder)? {
             Some(case) => {
@@ -269,6 +277,11 @@ impl OpenCase {
             None => begun,
         };
         Ok(Some(Self { folder: folder.to_owned(), _lock: lock, case }))
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The committed state of the network, checked against its checksum; none if nothing changed it yet.
@@ -328,10 +341,14 @@ pub fn read_state(folder: &Path, case: &Case) -> Result<Option<Vec<u8>>> {
     let path = folder.join(&state.file);
     let redo = || format!("remove {} to do this case again", folder.display());
     let bytes = fs::read(&path).map_err(|error| {
-        Trouble::new(Exit::Refused, format!("cannot read {}, which case.json names: {error}; put it back, or {}", path.display(), redo()))
+        Trouble::new(
+            Exit::Refused,
+            format!("cannot read {}, which case.json names: {error}; put it back, or {}", path.display(), redo()),
+        )
     })?;
     if sha256(&bytes) != state.sha256 {
-        let message = format!("{} is not the file that was committed (its SHA-256 differs); put it back, or {}", path.display(), redo());
+        let message =
+            format!("{} is not the file that was committed (its SHA-256 differs); put it back, or {}", path.display(), redo());
         return Err(Trouble::new(Exit::Refused, message));
     }
     Ok(Some(bytes))
@@ -347,7 +364,10 @@ fn check_belongs(folder: &Path, found: &Case, wanted: &Case) -> Result<()> {
     if same {
         return Ok(());
     }
-    let message = format!("{} belongs to another study or trial; take it out of the folder, or choose another with --out", folder.join("case.json").display());
+    let message = format!(
+        "{} belongs to another study or trial; take it out of the folder, or choose another with --out",
+        folder.join("case.json").display()
+    );
     Err(Trouble::new(Exit::Refused, message))
 }
 
@@ -385,7 +405,10 @@ fn check_format(path: &Path, bytes: &[u8]) -> Result<()> {
     match format {
         Some(format) if format == u64::from(FORMAT) => Ok(()),
         Some(format) => {
-            let message = format!("{} is of format {format}, and this build reads format {FORMAT}; use the build that wrote it", path.display());
+            let message = format!(
+                "{} is of format {format}, and this build reads format {FORMAT}; use the build that wrote it",
+                path.display()
+            );
             Err(Trouble::new(Exit::Refused, message))
         }
         None => Err(Trouble::new(Exit::Refused, format!("{}: it names no format", damaged(path)))),

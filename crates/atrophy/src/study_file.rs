@@ -7,6 +7,7 @@ use neuro::study::Study;
 use sha2::{Digest, Sha256};
 use toml_edit::{Document, DocumentMut, Item, Value};
 
+use crate::trial::GivenWeights;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
 /// The studies that come with the program: name and text.
@@ -51,7 +52,10 @@ fn find(path: &Path) -> Result<(String, String, PathBuf, String)> {
     }
     let text = std::fs::read_to_string(path).map_err(|error| {
         let names = BUILT_IN.map(|(name, _)| name).join(", ");
-        Trouble::new(Exit::Study, format!("cannot read the study {shown}: {error}; give a TOML file, or one of the built-in studies {names}"))
+        Trouble::new(
+            Exit::Study,
+            format!("cannot read the study {shown}: {error}; give a TOML file, or one of the built-in studies {names}"),
+        )
     })?;
     let name = path.file_stem().map_or_else(|| "study".to_owned(), |stem| stem.to_string_lossy().into_owned());
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf);
@@ -74,7 +78,9 @@ fn change(text: &str, changes: &[String]) -> Result<String> {
         for step in key_path(key.trim()) {
             place = match step {
                 KeyStep::Name(name) if place.is_table_like() || place.is_none() => &mut place[name],
-                KeyStep::Index(index) if place.as_array_of_tables().is_some_and(|tables| index < tables.len()) => &mut place[index],
+                KeyStep::Index(index) if place.as_array_of_tables().is_some_and(|tables| index < tables.len()) => {
+                    &mut place[index]
+                }
                 _ => return Err(wrong(format!("--set {change}: the study has no '{}'", key.trim()))),
             };
         }
@@ -135,11 +141,10 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The given weights, if the study names any: their bytes.
-pub fn given_weights(file: &StudyFile) -> Result<Option<Vec<u8>>> {
+/// The given weights, if the study names any.
+pub fn given_weights(file: &StudyFile) -> Result<Option<GivenWeights>> {
     let Some(path) = &file.study.schooling.weights else { return Ok(None) };
-    let path = file.folder.join(path);
-    std::fs::read(&path)
-        .or_trouble(Exit::Data, || format!("{}: schooling.weights: cannot read {}", file.shown, path.display()))
-        .map(Some)
+    let shown = format!("{}: schooling.weights: {}", file.shown, file.folder.join(path).display());
+    let bytes = std::fs::read(file.folder.join(path)).or_trouble(Exit::Data, || shown.clone())?;
+    Ok(Some(GivenWeights { shown, bytes }))
 }

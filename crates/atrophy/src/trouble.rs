@@ -34,6 +34,12 @@ impl Trouble {
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into() }
     }
+
+    /// Prints the message to standard error, `error:` in colour where colours are wanted.
+    pub fn show(&self) {
+        // a standard error that is gone cannot be told so
+        let _ = clap::Error::raw(clap::error::ErrorKind::Io, format!("{}\n", self.message)).print();
+    }
 }
 
 /// Turns any error into trouble, saying what was being done.

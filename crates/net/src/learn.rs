@@ -43,7 +43,8 @@ impl Network {
         let sequence = data.stream(Purpose::Shuffle, at).order(count).into_iter().map(|i| i as usize).collect();
         let retina = self.retina.clone();
         let batch = lesson.batch.get() as usize;
-        let order = Order { images: train, retina: &retina, sequence, batch, augmentation: lesson.augmentation, chance: (data, at) };
+        let order =
+            Order { images: train, retina: &retina, sequence, batch, augmentation: lesson.augmentation, chance: (data, at) };
         let batches = train.len().div_ceil(batch);
         let mut tally = Tally::default();
         let mut done = 0;
@@ -65,7 +66,8 @@ impl Network {
         let images = self.images(batch.values, batch.labels.len());
         let logits = Network::pass(&self.architecture, &leaves, images, Mode::Learning(&mut self.statistics));
         tally.count(&read(logits.clone().inner()), &targets, &batch.labels)?;
-        let target_tensor = Tensor::from_data(TensorData::new(targets, [batch.labels.len(), self.architecture.classes]), &self.engine);
+        let target_tensor =
+            Tensor::from_data(TensorData::new(targets, [batch.labels.len(), self.architecture.classes]), &self.engine);
         let mut gradients = crate::operations::cross_entropy(logits, target_tensor).backward();
         for (parameter, leaf) in self.parameters.iter_mut().zip(leaves) {
             let gradient = leaf.grad_remove(&mut gradients).expect("every parameter takes part");

@@ -22,7 +22,13 @@ pub(crate) fn normalise_by_batch(maps: Tensor<4>, gain: Tensor<1>, shift: Tensor
 }
 
 /// Normalises each channel by given statistics.
-pub(crate) fn normalise_by(maps: Tensor<4>, gain: Tensor<1>, shift: Tensor<1>, mean: Tensor<1>, variance: Tensor<1>) -> Tensor<4> {
+pub(crate) fn normalise_by(
+    maps: Tensor<4>,
+    gain: Tensor<1>,
+    shift: Tensor<1>,
+    mean: Tensor<1>,
+    variance: Tensor<1>,
+) -> Tensor<4> {
     module::batch_norm(maps, gain, shift, mean, variance, NORMALISATION_EPSILON)
 }
 

@@ -67,7 +67,8 @@ fn keep_rows(patterns: &mut Patterns, activity: &[f32], rows: &[Option<usize>]) 
     let features = patterns.features;
     for (image, row) in rows.iter().enumerate() {
         if let Some(row) = row {
-            patterns.values[row * features..(row + 1) * features].copy_from_slice(&activity[image * features..(image + 1) * features]);
+            patterns.values[row * features..(row + 1) * features]
+                .copy_from_slice(&activity[image * features..(image + 1) * features]);
         }
     }
 }

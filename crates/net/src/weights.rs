@@ -78,7 +78,8 @@ impl Network {
         let mut values = Vec::new();
         for parameter in &self.parameters {
             let momentum = format!("{}_momentum", parameter.path);
-            let momentum = file.tensor(&momentum).is_ok().then(|| floats(&file, &momentum, &parameter.shape, network)).transpose()?;
+            let momentum =
+                file.tensor(&momentum).is_ok().then(|| floats(&file, &momentum, &parameter.shape, network)).transpose()?;
             values.push((floats(&file, &parameter.path, &parameter.shape, network)?, momentum));
         }
         let mut statistics = Vec::new();

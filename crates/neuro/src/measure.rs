@@ -6,7 +6,8 @@
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use rsa::{Method, Prepared, Rdm};
+pub use rsa::{Method, Over};
+use rsa::{Prepared, Rdm};
 use serde::{Deserialize, Serialize};
 
 use crate::record::Reading;
@@ -29,10 +30,17 @@ pub enum Measure {
     RdmSimilarity {
         /// Which rank correlation.
         method: Method,
+        /// Which entries of the matrices.
+        #[serde(default, skip_serializing_if = "is_triangle")]
+        over: Over,
         /// The tap; every tap of the probe if not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         layer: Option<String>,
     },
+}
+
+fn is_triangle(over: &Over) -> bool {
+    *over == Over::Triangle
 }
 
 /// The healthy network's responses, against which others are measured. Its dissimilarity matrices are made when first
@@ -92,9 +100,9 @@ impl Measure {
                 let mean = (!now.answers.losses.is_empty()).then(|| sum / now.answers.losses.len() as f64);
                 vec![Reading::new("loss", mean, now.answers.losses.len() as u64)]
             }
-            Measure::RdmSimilarity { method, .. } => {
+            Measure::RdmSimilarity { method, over, .. } => {
                 let asked = rdms.iter().filter(|(layer, _)| self.needs_rdm_of(layer));
-                asked.flat_map(|(layer, rdm)| similarity(healthy.rdm(layer), layer, rdm, *method)).collect()
+                asked.flat_map(|(layer, rdm)| similarity(healthy.rdm(layer), layer, rdm, *method, *over)).collect()
             }
         }
     }
@@ -117,7 +125,7 @@ impl Measure {
 
     /// One of each kind, with a sentence for people.
     pub fn examples() -> Vec<(Measure, &'static str)> {
-        let similarity = |method| Measure::RdmSimilarity { method, layer: None };
+        let similarity = |method| Measure::RdmSimilarity { method, over: Over::Triangle, layer: None };
         vec![
             (Measure::Accuracy, "share of the test images that are named right"),
             (Measure::ClassAccuracy, "the same for each class, and the mean over classes"),
@@ -131,9 +139,10 @@ impl Measure {
 
 /// How like the healthy network's matrix this one is, and how many pairs had to be left out because an image left the
 /// layer silent in one of the two.
-fn similarity(healthy: &Prepared, layer: &str, rdm: &Rdm, method: Method) -> [Reading; 2] {
-    let similarity = healthy.similarity(rdm, method);
-    let name = format!("rdm_similarity_{}", method.to_string().replace('-', "_"));
+fn similarity(healthy: &Prepared, layer: &str, rdm: &Rdm, method: Method, over: Over) -> [Reading; 2] {
+    let similarity = healthy.similarity_over(rdm, method, over);
+    let whole = if over == Over::FullMatrix { "_full_matrix" } else { "" };
+    let name = format!("rdm_similarity_{}{whole}", method.to_string().replace('-', "_"));
     let pairs = similarity.pairs_used + similarity.pairs_left_out;
     [
         Reading::new(&name, similarity.value, similarity.pairs_used).at(layer),
@@ -236,7 +245,11 @@ mod tests {
 
     #[test]
     fn nothing_is_read_twice() {
-        let similarity = |method, layer: Option<&str>| Measure::RdmSimilarity { method, layer: layer.map(str::to_owned) };
+        let similarity = |method, layer: Option<&str>| Measure::RdmSimilarity {
+            method,
+            over: Over::Triangle,
+            layer: layer.map(str::to_owned),
+        };
         let tau_b = similarity(Method::TauB, None);
         let measures = [
             Measure::Accuracy,
@@ -256,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_representation_is_like_itself_and_a_silent_image_is_left_out_and_counted() {
-        let measure = Measure::RdmSimilarity { method: Method::TauB, layer: None };
+        let measure = Measure::RdmSimilarity { method: Method::TauB, over: Over::Triangle, layer: None };
         let same = read(&measure, &responses([0; 6], PATTERNS));
         assert_eq!(same, ["rdm_similarity_tau_b  Some(1.0) n=15", "rdm_pairs_left_out  Some(0.0) n=15"]);
         let mut silent = PATTERNS;

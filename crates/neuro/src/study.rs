@@ -81,6 +81,13 @@ pub struct TrialSeeds {
     pub data: Seed,
 }
 
+impl TrialSeeds {
+    /// The seeds of the subject that the trial is made on. It has no injury, so trials that differ in that seed alone share it.
+    pub fn subject(self) -> Self {
+        Self { injury: Seed(0), ..self }
+    }
+}
+
 impl Seeds {
     /// The seeds of every trial of an arm.
     pub fn trials(&self) -> Vec<TrialSeeds> {

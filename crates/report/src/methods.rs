@@ -2,7 +2,7 @@
 
 use neuro::architecture::Blueprint;
 use neuro::injury::Injury;
-use neuro::measure::Measure;
+use neuro::measure::{Measure, Over};
 use neuro::record::Reading;
 use neuro::study::{Chance, ProbeImages, StimuliChoice, Study};
 
@@ -139,29 +139,32 @@ fn readings(view: &View<'_>) -> String {
 
 fn representation(view: &View<'_>) -> String {
     let study = &view.evidence.study;
-    let similarity = |measure: &Measure| match measure {
-        Measure::RdmSimilarity { method, layer } => Some((correlation(&method.to_string()), layer.clone())),
-        Measure::Accuracy | Measure::ClassAccuracy | Measure::Confusion | Measure::Loss => None,
-    };
-    let asked: Vec<(String, Option<String>)> = study.measures.iter().filter_map(similarity).collect();
-    if asked.is_empty() {
+    let methods: Vec<String> = study.measures.iter().filter_map(comparison).collect();
+    if methods.is_empty() {
         return String::new();
     }
-    let methods: Vec<String> = asked
-        .iter()
-        .map(|(method, layer)| layer.as_ref().map_or_else(|| method.clone(), |layer| format!("{method} (layer {layer})")))
-        .collect();
     let layers: Vec<String> = study.probe.layers.iter().map(|layer| tap(layer)).collect();
     format!(
         "Activation patterns are read on {} at {}. The representational dissimilarity matrix (RDM) holds 1 − Pearson’s r between the patterns \
-         of each pair of probe images, sorted by class (Kriegeskorte et al. 2008). The upper triangle, without the diagonal, is compared \
-         with that of the same network when healthy by {} (Kendall 1945). A pattern that is the same at every unit has no correlation: its pairs are left \
+         of each pair of probe images, sorted by class (Kriegeskorte et al. 2008). It is compared with that of the same network when \
+         healthy by {} (Kendall 1945). A pattern that is the same at every unit has no correlation: its pairs are left \
          out of both matrices and counted ({}).",
         probe(view),
         list(&layers),
         list(&methods),
         left_out(view)
     )
+}
+
+/// How matrices are compared, if the measure does so: "Kendall's tau-b over the upper triangle (without the diagonal)".
+fn comparison(measure: &Measure) -> Option<String> {
+    let Measure::RdmSimilarity { method, over, layer } = measure else { return None };
+    let over = match over {
+        Over::Triangle => "the upper triangle (without the diagonal)",
+        Over::FullMatrix => "the whole square matrix (each pair twice, and the diagonal)",
+    };
+    let layer = layer.as_ref().map_or_else(String::new, |layer| format!(", layer {layer}"));
+    Some(format!("{} over {over}{layer}", correlation(&method.to_string())))
 }
 
 fn probe(view: &View<'_>) -> String {
@@ -349,7 +352,9 @@ mod tests {
             |e| e.study.seeds.held = vec![Chance::Network],
             |e| e.study.probe.images = ProbeImages::All,
             |e| e.study.arms[0].plasticity = neuro::plasticity::Plasticity::None,
-            |e| e.study.measures = vec![Measure::RdmSimilarity { method: rsa_method("tau-a"), layer: None }],
+            |e| {
+                e.study.measures = vec![Measure::RdmSimilarity { method: rsa_method("tau-a"), over: Over::Triangle, layer: None }]
+            },
             |e| e.cause.threads = 1,
         ];
         for (i, change) in changes.iter().enumerate() {

@@ -41,6 +41,9 @@ impl Question {
 
 /// A rank correlation by its full name.
 pub(crate) fn correlation(method: &str) -> String {
+    if let Some(method) = method.strip_suffix("-full-matrix") {
+        return format!("{}, whole matrix", correlation(method));
+    }
     if method.starts_with("tau") { format!("Kendall’s {method}") } else { method.to_owned() }
 }
 

@@ -1,5 +1,8 @@
 //! Comparing one reference matrix with many others.
 
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
 use crate::{
     kendall::{Method, Ranking},
     rdm::Rdm,
@@ -10,6 +13,18 @@ use crate::{
 pub struct Prepared {
     rdm: Rdm,
     ranking: Ranking,
+}
+
+/// Which entries of the two matrices are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Over {
+    /// Each pair of images once.
+    #[default]
+    Triangle,
+    /// The whole square matrices: each pair twice, and the diagonal of zeros. Some scripts flatten a matrix so; it adds about
+    /// `2 (1 - tau) / (images + 1)` to tau-b.
+    FullMatrix,
 }
 
 /// How alike two matrices rank the pairs of images, and on how many pairs that rests.
@@ -46,11 +61,31 @@ impl Prepared {
     /// # Panics
     /// If the matrices are not over the same number of images.
     pub fn similarity(&self, other: &Rdm, method: Method) -> Similarity {
+        self.similarity_over(other, method, Over::Triangle)
+    }
+
+    /// As [`Prepared::similarity`], over the entries that `over` says. Pairs of images are counted once in any case.
+    pub fn similarity_over(&self, other: &Rdm, method: Method, over: Over) -> Similarity {
         assert_eq!(self.rdm.images(), other.images(), "the matrices must be over the same images");
         let counts = self.ranking.against(other.upper());
-        let pairs = other.upper().len() as u64;
-        Similarity { value: counts.tau(method), pairs_used: counts.values, pairs_left_out: pairs - counts.values }
+        let (pairs, pairs_used) = (other.upper().len() as u64, counts.values);
+        let counts = match over {
+            Over::Triangle => counts,
+            Over::FullMatrix => {
+                let silent = |image: &usize| self.rdm.constant().contains(image) || other.constant().contains(image);
+                let images = (0..other.images()).filter(|image| !silent(image)).count() as u64;
+                counts.over_full_matrix(images, zeros(self.rdm.upper(), other.upper()))
+            }
+        };
+        Similarity { value: counts.tau(method), pairs_used, pairs_left_out: pairs - pairs_used }
     }
+}
+
+/// How many of the pairs defined in both are 0 in x, in y and in both.
+fn zeros(x: &[f32], y: &[f32]) -> [u64; 3] {
+    let defined = x.par_iter().zip(y).filter(|(x, y)| !x.is_nan() && !y.is_nan());
+    let each = defined.map(|(&x, &y)| [x == 0.0, y == 0.0, x == 0.0 && y == 0.0].map(u64::from));
+    each.reduce(|| [0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])
 }
 
 #[cfg(test)]

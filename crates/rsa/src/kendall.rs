@@ -101,6 +101,20 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
+    /// The counts over two whole square matrices of `images` rows, diagonal included, from those over their upper triangles:
+    /// each value then stands twice, and `images` pairs of zeros are added. `zeros` of the values of the triangles are 0 in x,
+    /// in y and in both. Holds for matrices without negative values.
+    pub(crate) fn over_full_matrix(self, images: u64, zeros: [u64; 3]) -> Counts {
+        let twice = |tied: u64, zeros: u64| 4 * tied + self.values + 2 * images * zeros + couples(images);
+        Counts {
+            values: 2 * self.values + images,
+            tied_in_x: twice(self.tied_in_x, zeros[0]),
+            tied_in_y: twice(self.tied_in_y, zeros[1]),
+            tied_in_both: twice(self.tied_in_both, zeros[2]),
+            discordant: 4 * self.discordant,
+        }
+    }
+
     /// Tau, or `None` where it is undefined.
     pub(crate) fn tau(&self, method: Method) -> Option<f64> {
         let couples = couples(self.values);

@@ -70,7 +70,7 @@ mod kendall;
 mod patterns;
 mod product;
 
-pub use comparison::{Prepared, Similarity};
+pub use comparison::{Over, Prepared, Similarity};
 pub use kendall::{Method, kendall};
 pub use picture::Picture;
 pub use rdm::Rdm;

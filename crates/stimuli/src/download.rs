@@ -82,6 +82,10 @@ impl Order<'_> {
             Err(TryLockError::WouldBlock) => {
                 report(Fetch::Waiting { path: self.path.to_path_buf() });
                 part.lock().map_err(|error| self.unwritable(error))?;
+                // whoever held it may have found it damaged and deleted it: what is open here then has no name any more
+                if !self.part().exists() && !self.path.exists() {
+                    return self.open_part(report);
+                }
             }
             // some network file systems know no locks; the checksum still guards the result
             Ok(()) | Err(TryLockError::Error(_)) => {}
@@ -195,4 +199,4 @@ pub(crate) fn md5(source: &mut impl Read) -> io::Result<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -98,7 +98,7 @@ pub fn outline(choice: &StimuliChoice, place: &Place) -> Result<Outline, Stimuli
 
 /// The three sets and how they came about, before their checksum is known.
 struct Collection {
-    name: &'static str,
+    name: String,
     source: String,
     note: Option<String>,
     classes: Vec<String>,
@@ -115,7 +115,7 @@ impl Collection {
             assessment: self.assessment,
             test: self.test,
             classes: self.classes,
-            provenance: Provenance { name: self.name.to_owned(), source: self.source, note: self.note, sha256 },
+            provenance: Provenance { name: self.name, source: self.source, note: self.note, sha256 },
         }
     }
 }

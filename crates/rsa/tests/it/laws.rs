@@ -1,7 +1,7 @@
 //! What must hold for any patterns and any rankings.
 
 use proptest::{collection::vec, prelude::*};
-use rsa::{Method, Prepared, Rdm, kendall};
+use rsa::{Method, Over, Prepared, Rdm, kendall};
 
 use crate::{METHODS, naive_tau};
 
@@ -80,6 +80,22 @@ proptest! {
             prop_assert_eq!(similarity.value, naive_tau(&x, &y, method));
             prop_assert_eq!(similarity.pairs_used, x.len() as u64);
             prop_assert_eq!(similarity.pairs_used + similarity.pairs_left_out, b.upper().len() as u64);
+        }
+    }
+
+    /// Against tau by its definition over the flattened squares.
+    #[test]
+    fn the_full_matrix_is_the_triangle_twice_and_a_diagonal((a, features) in patterns(), noise in vec(0..6_i32, 200)) {
+        let b: Vec<f32> = a.iter().zip(noise.iter().cycle()).map(|(&v, &n)| v * (n % 2) as f32 + n as f32).collect();
+        let (a, b) = (Rdm::correlation(&a, features), Rdm::correlation(&b, features));
+        let images = a.images();
+        // a constant pattern has no correlation with itself either, so its diagonal is left out too
+        let silent = |image| a.constant().contains(&image) || b.constant().contains(&image);
+        let places = (0..images * images).map(|k| (k / images, k % images)).filter(|&(i, j)| !silent(i) && !silent(j));
+        let (x, y): (Vec<f32>, Vec<f32>) = places.filter_map(|(i, j)| Some((a.get(i, j)?, b.get(i, j)?))).unzip();
+        let prepared = Prepared::new(a.clone());
+        for method in METHODS {
+            prop_assert_eq!(prepared.similarity_over(&b, method, Over::FullMatrix).value, naive_tau(&x, &y, method));
         }
     }
 

@@ -1,0 +1,286 @@
+//! What a study will do and what that will cost, counted before anything is spent.
+
+use std::fmt;
+
+use neuro::architecture::Architecture;
+use neuro::injury::Injury;
+use neuro::lesion::{Anatomy, Layer, Lesion};
+use neuro::seed::Seed;
+use neuro::study::{Arm, Keep, ProbeImages, Study};
+use serde::Serialize;
+use serde_json::{Value, json};
+use stimuli::{Counts, Outline};
+
+use crate::course::Course;
+use crate::study_file::StudyFile;
+
+const FLOAT: u64 = 4;
+
+/// Synapses of the small stand-in on which the doses are shown; a dose of the real network differs by rounding alone.
+const STAND_IN: u64 = 200_000;
+
+/// The plan of a study.
+#[derive(Debug, Serialize)]
+pub struct Plan {
+    study: String,
+    question: String,
+    network: String,
+    synapses: u64,
+    parameters: u64,
+    synaptic_layers: usize,
+    multiplications_per_image: u64,
+    stimuli: String,
+    images: Images,
+    download_bytes: Option<u64>,
+    seeds: usize,
+    probe: Vec<Tap>,
+    schooling_epochs: u32,
+    arms: Vec<ArmPlan>,
+    work: Work,
+    memory_bytes: u64,
+    disk_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Images {
+    train: usize,
+    assessment: usize,
+    test: usize,
+    probe: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Tap {
+    layer: String,
+    features: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ArmPlan {
+    name: String,
+    steps: u32,
+    injury: String,
+    plasticity: String,
+    epochs: usize,
+    readings: usize,
+    /// Share lost after each step, about.
+    fraction_lost: Vec<f64>,
+}
+
+/// Of all seeds together.
+#[derive(Debug, Serialize)]
+struct Work {
+    epochs: usize,
+    readings: usize,
+    images_learned: u64,
+    images_read: u64,
+    floating_point_operations: f64,
+}
+
+impl Plan {
+    /// Counts a study.
+    pub fn of(file: &StudyFile, architecture: &Architecture, outline: &Outline) -> Self {
+        let study = &file.study;
+        let probe = probe_images(study, outline);
+        let taps: Vec<Tap> = study.probe.layers.iter().map(|layer| tap(architecture, layer)).collect();
+        let arms = study.arms.iter().map(|arm| ArmPlan::of(arm, study, architecture)).collect::<Vec<_>>();
+        let work = Work::of(study, &arms, architecture, outline.counts);
+        Self {
+            study: file.name.clone(),
+            question: study.question.clone(),
+            network: architecture.name.clone(),
+            synapses: architecture.synapses(),
+            parameters: architecture.parameters(),
+            synaptic_layers: architecture.synaptic().count(),
+            multiplications_per_image: architecture.multiplications(),
+            stimuli: outline.name.clone(),
+            images: Images {
+                train: outline.counts.train,
+                assessment: outline.counts.assessment,
+                test: outline.counts.test,
+                probe,
+            },
+            download_bytes: outline.archive.map(|archive| archive.bytes),
+            seeds: study.seeds.trials().len(),
+            schooling_epochs: study.schooling.epochs,
+            memory_bytes: memory(study, architecture, outline, probe as u64, &taps),
+            disk_bytes: disk(study, architecture, outline, &work),
+            probe: taps,
+            arms,
+            work,
+        }
+    }
+
+    /// For programs.
+    pub fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+fn tap(architecture: &Architecture, layer: &str) -> Tap {
+    let part = architecture.taps().find(|part| part.name == layer).expect("the study is checked");
+    Tap { layer: layer.to_owned(), features: part.output.len() }
+}
+
+/// Classes are taken to be of one size, as in CIFAR.
+fn probe_images(study: &Study, outline: &Outline) -> usize {
+    match study.probe.images {
+        ProbeImages::All => outline.counts.test,
+        ProbeImages::PerClass(images) => (images.get() as usize * outline.classes.len()).min(outline.counts.test),
+    }
+}
+
+impl ArmPlan {
+    fn of(arm: &Arm, study: &Study, architecture: &Architecture) -> Self {
+        let course = Course::of_arm(arm, &study.schooling);
+        Self {
+            name: arm.name.to_string(),
+            steps: arm.steps.get(),
+            injury: arm.injury.sentence(),
+            plasticity: arm.plasticity.sentence(&study.schooling.lesson()),
+            epochs: course.epochs(),
+            readings: course.readings(),
+            fraction_lost: doses(arm, architecture),
+        }
+    }
+}
+
+/// The doses of an arm, found by striking a stand-in with the layers of the network in small.
+fn doses(arm: &Arm, architecture: &Architecture) -> Vec<f64> {
+    if arm.injury == Injury::None {
+        return vec![0.0; arm.steps.get() as usize];
+    }
+    let scale = (architecture.synapses() as f64 / STAND_IN as f64).max(1.0);
+    let size = |synapses: usize| ((synapses as f64 / scale).round() as usize).max(1);
+    let layers: Vec<(&str, Vec<f32>)> =
+        architecture.synaptic().map(|part| (part.name.as_str(), vec![1.0; size(part.kind.synapses())])).collect();
+    let anatomy = Anatomy { layers: layers.iter().map(|(name, weights)| Layer { name, weights }).collect() };
+    let mut lesion = Lesion::of_sizes(layers.iter().map(|(_, weights)| weights.len()));
+    (0..arm.steps.get())
+        .map(|_| {
+            arm.injury.strike(&anatomy, &mut lesion, Seed(0));
+            lesion.fraction_lost()
+        })
+        .collect()
+}
+
+impl Work {
+    fn of(study: &Study, arms: &[ArmPlan], architecture: &Architecture, counts: Counts) -> Self {
+        let trials = study.seeds.trials();
+        let mut subjects: Vec<_> = trials.iter().map(|seeds| seeds.subject()).collect();
+        subjects.sort();
+        subjects.dedup();
+        let schooling = Course::of_schooling(&study.schooling);
+        let epochs = subjects.len() * schooling.epochs() + trials.len() * arms.iter().map(|arm| arm.epochs).sum::<usize>();
+        // each seed's healthy network is read once more, as the yardstick of its trials
+        let readings =
+            subjects.len() * schooling.readings() + trials.len() * (1 + arms.iter().map(|arm| arm.readings).sum::<usize>());
+        let (images_learned, images_read) = ((epochs * counts.train) as u64, (readings * counts.test) as u64);
+        let per_image = 2.0 * architecture.multiplications() as f64;
+        Self {
+            epochs,
+            readings,
+            images_learned,
+            images_read,
+            floating_point_operations: per_image * (3.0 * images_learned as f64 + images_read as f64),
+        }
+    }
+}
+
+/// Bytes held at the peak, about: the network with gradients, momentum and masks, one batch on its way forward and back, the
+/// images, and at a reading the patterns and matrices of the healthy network and of now.
+fn memory(study: &Study, architecture: &Architecture, outline: &Outline, probe: u64, taps: &[Tap]) -> u64 {
+    let network = architecture.parameters() * FLOAT * 4;
+    let batch = u64::from(study.schooling.batch.get()) * architecture.activity() * FLOAT * 2;
+    let counts = outline.counts;
+    let images = ((counts.train + counts.assessment + counts.test) * outline.shape.len()) as u64;
+    let pairs = probe * probe.saturating_sub(1) / 2;
+    let patterns: u64 = taps.iter().map(|tap| tap.features as u64 * probe * FLOAT * 2).sum();
+    // two matrices of 4 bytes a pair and an order of 8 for each tap; 12 while two are compared
+    let matrices = pairs * (16 * taps.len() as u64 + if taps.is_empty() { 0 } else { 12 });
+    network + images + batch.max(patterns + matrices)
+}
+
+/// Bytes on disk when all is done, about: a state for each case, predictions and pictures for each reading.
+fn disk(study: &Study, architecture: &Architecture, outline: &Outline, work: &Work) -> u64 {
+    let state = architecture.parameters() * FLOAT + architecture.synapses();
+    let cases = (study.seeds.trials().len() * (1 + study.arms.len())) as u64;
+    let states = match study.keep {
+        Keep::Last => cases,
+        Keep::EveryReading => work.readings as u64,
+    };
+    let reading = outline.counts.test as u64 * 2 + study.probe.layers.len() as u64 * 200 * 200 * FLOAT;
+    states * state + work.readings as u64 * reading
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Images { train, assessment, test, probe } = self.images;
+        writeln!(f, "{}: {}\n", self.study, self.question)?;
+        writeln!(
+            f,
+            "network    {}: {} synapses in {} layers, {} trained values, {} million multiplications an image",
+            self.network,
+            grouped(self.synapses),
+            self.synaptic_layers,
+            grouped(self.parameters),
+            self.multiplications_per_image.div_ceil(1_000_000)
+        )?;
+        writeln!(
+            f,
+            "images     {}: {} to learn from, {} for assessment, {} to test on",
+            self.stimuli,
+            grouped(train as u64),
+            grouped(assessment as u64),
+            grouped(test as u64)
+        )?;
+        if let Some(bytes) = self.download_bytes {
+            writeln!(f, "           downloaded if it is not there yet: {}", size(bytes))?;
+        }
+        let taps: Vec<String> =
+            self.probe.iter().map(|tap| format!("{} ({} features)", tap.layer, grouped(tap.features as u64))).collect();
+        let taps = if taps.is_empty() { "no layer".to_owned() } else { taps.join(", ") };
+        writeln!(f, "probe      {} images at {taps}", grouped(probe as u64))?;
+        writeln!(f, "seeds      {}\n", self.seeds)?;
+        writeln!(f, "For each seed:")?;
+        writeln!(f, "  schooling: {} epochs, then the healthy reading", self.schooling_epochs)?;
+        for arm in &self.arms {
+            writeln!(f, "  arm '{}': {} steps, {} epochs, {} readings", arm.name, arm.steps, arm.epochs, arm.readings)?;
+            writeln!(f, "      in each step {};", arm.injury)?;
+            writeln!(f, "      then {}", arm.plasticity)?;
+            if arm.fraction_lost.iter().any(|&lost| lost > 0.0) {
+                let doses: Vec<String> = arm.fraction_lost.iter().map(|lost| format!("{:.1}", lost * 100.0)).collect();
+                writeln!(f, "      synapses lost after each step, %: {}", doses.join(" "))?;
+            }
+        }
+        let Work { epochs, readings, images_learned, images_read, floating_point_operations } = self.work;
+        writeln!(
+            f,
+            "\nwork       {} epochs and {} readings: {} images learned from, {} looked at, {:.3} PFLOP",
+            grouped(epochs as u64),
+            grouped(readings as u64),
+            grouped(images_learned),
+            grouped(images_read),
+            floating_point_operations / 1e15
+        )?;
+        writeln!(f, "memory     about {} at the peak", size(self.memory_bytes))?;
+        writeln!(f, "disk       about {}", size(self.disk_bytes))
+    }
+}
+
+/// "139,570,240".
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    groups.join(",")
+}
+
+/// "1.2 GB".
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        10_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}

@@ -1,0 +1,212 @@
+//! The loop: a case is taken from where it stands to its end, one committed step after the other.
+
+use neuro::architecture::Architecture;
+use neuro::images::Stimuli;
+use neuro::measure::{Healthy, rdm, read_all};
+use neuro::record::{EpochRecord, Phase, Record};
+use neuro::responses::{Responses, Showing};
+use neuro::seed::Address;
+use neuro::study::{Keep, Study};
+
+use net::{Device, Network};
+
+use crate::course::{Course, Step};
+use crate::ledger::{OpenCase, Outcome, ReadingFile};
+use crate::npy;
+use crate::screen::Screen;
+use crate::trouble::{Exit, OrTrouble, Result, Trouble};
+
+/// Pixels along each side of a stored picture of a dissimilarity matrix, unless there are fewer images.
+const PICTURE_SIDE: usize = 200;
+
+/// What all cases of a study share.
+pub struct Lab<'a> {
+    /// The study.
+    pub study: &'a Study,
+    /// Its images.
+    pub stimuli: &'a Stimuli,
+    /// Which of them are shown when the network is read.
+    pub showing: Showing,
+    /// Its network, as a list of parts.
+    pub architecture: Architecture,
+    /// Where networks live.
+    pub device: Device,
+    /// The weights that schooling starts from, if the study names any.
+    pub given_weights: Option<GivenWeights>,
+    /// Asked before each step; true stops the work there.
+    pub halt: &'a dyn Fn() -> bool,
+}
+
+/// A file of weights to start from.
+pub struct GivenWeights {
+    /// The file as messages name it.
+    pub shown: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// How far a case was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// To its end.
+    Done,
+    /// To where it was asked to stop.
+    Halted,
+}
+
+/// A healthy network, as the trials of its seed start from it.
+pub struct Subject {
+    state: Vec<u8>,
+    healthy: Healthy,
+}
+
+/// Carries one case to its end. Each step is made durable before the next begins.
+///
+/// A trial starts from its `subject`; a subject's own schooling has none yet.
+pub fn run(lab: &Lab<'_>, open: &mut OpenCase, course: &Course, subject: Option<&Subject>, screen: &mut Screen) -> Result<End> {
+    let mut network = lab.network(open, subject)?;
+    while let Some(&step) = course.steps.get(open.case.steps_done) {
+        if (lab.halt)() {
+            return Ok(End::Halted);
+        }
+        screen.begin(&title(open, course, step));
+        let outcome = advance(lab, open, &mut network, course, step, subject, screen)?;
+        screen.finished(&outcome);
+        open.commit(outcome, lab.study.keep == Keep::EveryReading)?;
+    }
+    Ok(End::Done)
+}
+
+/// Carries out one step.
+fn advance(
+    lab: &Lab<'_>,
+    open: &OpenCase,
+    network: &mut Network,
+    course: &Course,
+    step: Step,
+    subject: Option<&Subject>,
+    screen: &mut Screen,
+) -> Result<Outcome> {
+    match step {
+        Step::Injure { .. } => {
+            network.suffer(&course.injury, open.case.seeds.injury);
+            Ok(Outcome { state: Some(network.state()), ..Outcome::default() })
+        }
+        Step::Learn { stage, epoch } => {
+            let epoch = learn(lab, open, network, course, stage, epoch, screen)?;
+            Ok(Outcome { state: Some(network.state()), epoch: Some(epoch), ..Outcome::default() })
+        }
+        Step::Perceive { stage, phase } => {
+            let now = lab.perceive(network, screen);
+            let reading = match subject {
+                Some(subject) => lab.read(&subject.healthy, &now, network, stage, phase),
+                // the subject itself is what later networks are compared with
+                None => lab.read(&Healthy::new(now.clone()), &now, network, stage, phase),
+            };
+            Ok(Outcome { reading: Some(reading), ..Outcome::default() })
+        }
+    }
+}
+
+/// One epoch. Momentum starts at rest in each lesson, and nothing of it is kept after the last epoch.
+fn learn(
+    lab: &Lab<'_>,
+    open: &OpenCase,
+    network: &mut Network,
+    course: &Course,
+    stage: u32,
+    epoch: u32,
+    screen: &mut Screen,
+) -> Result<EpochRecord> {
+    let lesson = course.lesson.as_ref().expect("a course with epochs has a lesson");
+    if epoch == 0 {
+        network.rest();
+    }
+    let at = Address { stage, epoch, item: 0 };
+    let outcome = network
+        .learn_epoch(lesson, &lab.stimuli.train, open.case.seeds.data, at, &mut |images| screen.learned(images))
+        .or_trouble(Exit::Failed, || title(open, course, Step::Learn { stage, epoch }))?;
+    if epoch + 1 == lesson.epochs {
+        network.rest();
+    }
+    Ok(EpochRecord { step: stage, epoch: epoch + 1, loss: outcome.loss, accuracy: outcome.accuracy })
+}
+
+impl Lab<'_> {
+    /// The network as it was after the last committed step of this case, or as the case begins.
+    fn network(&self, open: &OpenCase, subject: Option<&Subject>) -> Result<Network> {
+        let mut network = self.newborn(open);
+        if let Some(bytes) = open.state()? {
+            network
+                .restore(&bytes)
+                .or_trouble(Exit::Refused, || format!("{} cannot be gone on with", open.folder().display()))?;
+        } else if let Some(subject) = subject {
+            network.restore(&subject.state).or_trouble(Exit::Refused, || "the healthy network cannot be used".to_owned())?;
+        } else if let Some(given) = &self.given_weights {
+            network.restore(&given.bytes).or_trouble(Exit::Data, || given.shown.clone())?;
+            if network.lesion().lost() > 0 {
+                let message =
+                    format!("{}: these weights have a lesion (masks with lost synapses); a subject starts healthy", given.shown);
+                return Err(Trouble::new(Exit::Data, message));
+            }
+            network.rest();
+        }
+        Ok(network)
+    }
+
+    fn newborn(&self, open: &OpenCase) -> Network {
+        Network::newborn(self.architecture.clone(), &self.stimuli.train, open.case.seeds.network, self.device)
+    }
+
+    /// The healthy network of a finished schooling, read once more as the yardstick of its trials.
+    pub fn subject(&self, schooled: &OpenCase, screen: &mut Screen) -> Result<Subject> {
+        screen.begin(&format!("{}: showing the healthy network the probe", subject_name(schooled)));
+        let network = self.network(schooled, None)?;
+        let healthy = Healthy::new(self.perceive(&network, screen));
+        Ok(Subject { state: network.state(), healthy })
+    }
+
+    fn perceive(&self, network: &Network, screen: &mut Screen) -> Responses {
+        network.perceive(&self.stimuli.test, &self.showing, &self.study.probe.layers, &mut |images| screen.perceived(images))
+    }
+
+    /// All that the study's measures say of these responses, with the files that go with them.
+    fn read(&self, healthy: &Healthy, now: &Responses, network: &Network, step: u32, phase: Phase) -> (Record, Vec<ReadingFile>) {
+        let rdms: Vec<_> = now.patterns.iter().map(|patterns| (patterns.layer.clone(), rdm(patterns))).collect();
+        let readings = read_all(&self.study.measures, healthy, now, &rdms, &self.showing);
+        let lesion = network.lesion();
+        let record = Record { step, phase, fraction_lost: lesion.fraction_lost(), synapses_lost: lesion.lost(), readings };
+
+        let predictions = ReadingFile { name: "predictions.npy".to_owned(), bytes: npy::labels(&now.answers.predictions) };
+        let pictures = rdms.iter().filter(|(_, rdm)| rdm.images() > 0).map(|(layer, rdm)| {
+            let picture = rdm.picture(PICTURE_SIDE.min(rdm.images()));
+            ReadingFile { name: format!("rdm-{layer}.npy"), bytes: npy::square(picture.side, &picture.values) }
+        });
+        (record, std::iter::once(predictions).chain(pictures).collect())
+    }
+}
+
+fn subject_name(open: &OpenCase) -> String {
+    let seeds = open.case.seeds;
+    if seeds.network == seeds.data {
+        format!("seed {}", seeds.network.0)
+    } else {
+        format!("seeds network {} data {}", seeds.network.0, seeds.data.0)
+    }
+}
+
+/// A step in words: "seed 1, retrained, step 3 of 15: epoch 2 of 3".
+fn title(open: &OpenCase, course: &Course, step: Step) -> String {
+    let case = match &open.case.arm {
+        Some(arm) => format!("{}, {arm}", subject_name(open)),
+        None => subject_name(open),
+    };
+    let epochs = course.lesson.as_ref().map_or(0, |lesson| lesson.epochs);
+    match step {
+        Step::Learn { stage: 0, epoch } => format!("{case}, schooling: epoch {} of {epochs}", epoch + 1),
+        Step::Perceive { stage: 0, .. } => format!("{case}: reading the healthy network"),
+        Step::Injure { stage } => format!("{case}, step {stage} of {}: losing synapses", course.stages()),
+        Step::Learn { stage, epoch } => format!("{case}, step {stage} of {}: epoch {} of {epochs}", course.stages(), epoch + 1),
+        Step::Perceive { stage, phase } => format!("{case}, step {stage} of {}: reading ({phase})", course.stages()),
+    }
+}

@@ -1,0 +1,143 @@
+//! Nothing is ever lost: stopped after any commit and gone on with, a study ends in the same bytes.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use atrophy::ledger::{FORMAT, Ledger, Title};
+use atrophy::screen::Screen;
+use atrophy::study_file::{self, StudyFile};
+use atrophy::sweep::{self, Standing};
+use atrophy::trial::Lab;
+use neuro::images::Stimuli;
+use neuro::record::Cause;
+use neuro::responses::Showing;
+
+use crate::Toy;
+
+/// Runs the toy study in `out` until it is done or has taken `steps` steps.
+fn run(file: &StudyFile, stimuli: &Stimuli, out: &Path, steps: usize) -> Standing {
+    let showing = Showing::new(stimuli.test.labels(), None, &stimuli.classes);
+    let architecture = file.study.check(stimuli.train.shape(), stimuli.classes.len()).unwrap();
+    let cause = Cause {
+        format: FORMAT,
+        study_sha256: file.sha256(),
+        build: "test".to_owned(),
+        device: "cpu".to_owned(),
+        threads: 1,
+        stimuli: stimuli.provenance.clone(),
+        images: [40, 0, 20],
+        classes: stimuli.classes.clone(),
+        probe_per_class: vec![2; 10],
+        network: architecture.name.clone(),
+        synapses: architecture.synapses(),
+        weights_sha256: None,
+    };
+    let title = Title { name: file.name.clone(), cause: cause.clone(), study: file.resolved() };
+    let ledger = Ledger::open(out, &title).unwrap();
+    let left = Cell::new(steps);
+    let halt = || left.replace(left.get().saturating_sub(1)) == 0;
+    let device = net::Device::Cpu;
+    let lab = Lab { study: &file.study, stimuli, showing, architecture, device, given_weights: None, halt: &halt };
+    sweep::run(&lab, &ledger, &cause, &mut Screen::silent()).unwrap()
+}
+
+/// All files of a folder and what is in them.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                found.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn stopped_after_every_commit_it_ends_in_the_same_bytes() {
+    let toy = Toy::new();
+    for keep in ["last", "every-reading"] {
+        let file = study_file::read(&toy.path("toy.toml"), &[format!("keep={keep}")]).unwrap();
+        let place = stimuli::Place { data: toy.path("data"), study_folder: file.folder.clone(), mirror: None };
+        let stimuli = stimuli::load(&file.study.stimuli, &place, &mut |_| {}).unwrap();
+
+        let straight = toy.path(&format!("straight-{keep}"));
+        assert_eq!(run(&file, &stimuli, &straight, usize::MAX), Standing::Done);
+        let straight = files(&straight);
+        let steps = 3 + 10 + 4 + 6; // schooling, retrained, untreated, sham
+        for stop in 0..steps {
+            let out = toy.path(&format!("stopped-{keep}-{stop}"));
+            assert_eq!(run(&file, &stimuli, &out, stop), Standing::Halted);
+            assert_eq!(run(&file, &stimuli, &out, usize::MAX), Standing::Done);
+            let resumed = files(&out);
+            assert_eq!(straight.keys().collect::<Vec<_>>(), resumed.keys().collect::<Vec<_>>(), "stopped after {stop}");
+            for (name, bytes) in &straight {
+                assert!(resumed[name] == *bytes, "{name} differs when stopped after {stop} steps");
+            }
+        }
+        assert_eq!(run(&file, &stimuli, &toy.path(&format!("whole-{keep}")), steps), Standing::Done, "there are no more steps");
+    }
+}
+
+#[test]
+fn a_case_that_another_process_holds_is_passed_over() {
+    let toy = Toy::new();
+    let lock = || {
+        let path = toy.path("runs/toy/trials/untreated/network-1-injury-1-data-1/lock");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let file = std::fs::File::create(path).unwrap();
+        file.try_lock().unwrap();
+        file
+    };
+    let held = lock();
+    let ran = toy.atrophy("run toy.toml --threads 1");
+    insta::assert_snapshot!(ran.err.lines().last().unwrap(), @"");
+    assert_eq!(ran.exit, 5);
+    let case = |arm: &str| toy.path(&format!("runs/toy/trials/{arm}/network-1-injury-1-data-1/case.json"));
+    assert!(case("retrained").exists() && case("sham").exists() && !case("untreated").exists());
+    drop(held);
+    assert_eq!(toy.atrophy("run toy.toml --threads 1").done().out.trim(), "runs/toy/report.html");
+}
+
+#[test]
+fn what_a_crash_leaves_behind_is_not_believed() {
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml --threads 1 --out straight").done();
+    let folder = "torn/trials/retrained/network-1-injury-1-data-1";
+    toy.write(&format!("{folder}/case.json.123.part"), "{\"format\":1,\"steps_do");
+    toy.write(&format!("{folder}/state-00009.safetensors"), "half a file");
+    toy.write("torn/ledger.json", std::fs::read(toy.path("straight/ledger.json")).unwrap());
+    let _ = toy.atrophy("run toy.toml --threads 1 --out torn").done();
+    let (straight, torn) = (files(&toy.path("straight")), files(&toy.path("torn")));
+    assert!(straight == torn, "leftovers are gone, and all else is as if nothing had happened");
+}
+
+/// Kills the program again and again in the midst of its work. Slow: set RUN_SLOW_TESTS=1.
+#[test]
+fn killed_at_any_moment_it_ends_in_the_same_bytes() {
+    if std::env::var_os("RUN_SLOW_TESTS").is_none() {
+        return;
+    }
+    let toy = Toy::new();
+    toy.change("train = 40", "train = 2000");
+    let _ = toy.atrophy("run toy.toml --threads 1 --out straight").done();
+    for milliseconds in (30..).step_by(37) {
+        let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_atrophy"));
+        run.current_dir(toy.folder.path()).args(["run", "toy.toml", "--threads", "1", "--out", "killed"]);
+        let mut child = run.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        if child.try_wait().unwrap().is_some_and(|status| status.success()) {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(files(&toy.path("straight")) == files(&toy.path("killed")));
+}
