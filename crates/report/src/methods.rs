@@ -353,7 +353,8 @@ mod tests {
             |e| e.study.probe.images = ProbeImages::All,
             |e| e.study.arms[0].plasticity = neuro::plasticity::Plasticity::None,
             |e| {
-                e.study.measures = vec![Measure::RdmSimilarity { method: rsa_method("tau-a"), over: Over::Triangle, layer: None }]
+                e.study.measures =
+                    vec![Measure::RdmSimilarity { method: rsa_method("tau-a"), over: Over::Triangle, layer: None }];
             },
             |e| e.cause.threads = 1,
         ];
