@@ -4,7 +4,7 @@ use neuro::record::Evidence;
 use neuro::statistics::Estimate;
 
 use crate::table;
-use crate::view::View;
+use crate::view::{Question, View};
 
 pub(crate) const RESULTS: &str = "results.csv";
 pub(crate) const TABLE: &str = "table.csv";
@@ -25,9 +25,10 @@ const RESULTS_COLUMNS: [&str; 13] = [
     "value",
     "n",
 ];
-const TABLE_COLUMNS: [&str; 9] = ["arm", "step", "phase", "fraction_lost", "measure", "layer", "mean", "half_width_95", "n"];
+const TABLE_COLUMNS: [&str; 10] =
+    ["arm", "step", "phase", "fraction_lost", "layer", "measure", "class", "mean", "half_width_95", "n"];
 const COMPARISONS_COLUMNS: [&str; 9] =
-    ["arm", "minus_arm", "step", "fraction_lost", "measure", "layer", "mean_difference", "half_width_95", "n"];
+    ["arm", "minus_arm", "step", "fraction_lost", "layer", "measure", "mean_difference", "half_width_95", "n"];
 
 /// Every reading, one a line: trials as given, records in order. Floats are written so that they read back as the same
 /// bits; what is not defined is `NaN`.
@@ -59,14 +60,15 @@ pub fn results_csv(evidence: &Evidence) -> String {
     sheet.finish()
 }
 
-/// Means over seeds with their intervals: every arm, step, phase and measure that is a number of the whole network.
+/// Means over seeds with their intervals: every arm, step and phase, and all that was asked but confusions.
 pub(crate) fn table_csv(view: &View<'_>) -> String {
     let mut sheet = Sheet::new(&TABLE_COLUMNS);
     for row in table::rows(view) {
         for (question, estimate) in row.answers {
             let [mean, half_width, n] = written(&estimate);
             let (step, phase, lost) = (row.step.to_string(), row.phase.to_string(), float(Some(row.lost)));
-            sheet.row(&[row.arm, &step, &phase, &lost, &question.measure, &question.layer, &mean, &half_width, &n]);
+            let Question { measure, layer, class } = &question;
+            sheet.row(&[row.arm, &step, &phase, &lost, layer, measure, class, &mean, &half_width, &n]);
         }
     }
     sheet.finish()
@@ -85,8 +87,8 @@ pub(crate) fn comparisons_csv(view: &View<'_>) -> String {
                 comparison.minus,
                 &step,
                 &lost,
-                &question.measure,
                 &question.layer,
+                &question.measure,
                 &mean,
                 &half_width,
                 &n,
@@ -194,7 +196,7 @@ mod tests {
         let text = table_csv(&View::new(&evidence));
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         assert_eq!(reader.headers().unwrap(), TABLE_COLUMNS.as_slice());
-        assert!(reader.records().all(|row| row.is_ok_and(|row| row[7].is_empty() && &row[8] == "1")));
+        assert!(reader.records().all(|row| row.is_ok_and(|row| row[8].is_empty() && &row[9] == "1")));
 
         let evidence = example::evidence(3, 2);
         let text = comparisons_csv(&View::new(&evidence));

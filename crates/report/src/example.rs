@@ -9,7 +9,7 @@ pub(crate) const CLASSES: [&str; 10] = ["plane", "car", "bird", "cat", "deer", "
 
 /// The question most tests ask.
 pub(crate) fn accuracy() -> Question {
-    Question { measure: "mean_class_accuracy".to_owned(), layer: String::new() }
+    Question::of_all("mean_class_accuracy")
 }
 
 /// A study of three arms (retrained, untreated, sham), carried out with so many seeds and steps.
@@ -184,6 +184,23 @@ pub(crate) fn of_many_classes(classes: usize) -> Evidence {
     }
     evidence.cause.probe_per_class = vec![10; classes];
     evidence.cause.classes = names;
+    evidence
+}
+
+/// The same with so many layers, the last one of them `penultimate`.
+pub(crate) fn of_many_layers(layers: usize) -> Evidence {
+    let mut evidence = evidence(3, 15);
+    let blocks: Vec<String> = (1..layers).map(|block| format!("block{block}")).collect();
+    for record in evidence.trials.iter_mut().flat_map(|trial| &mut trial.records) {
+        let last = record.value("rdm_similarity_tau_b", "penultimate").unwrap();
+        record.readings.retain(|reading| reading.layer.is_empty() || reading.layer == "penultimate");
+        // the nearer to the image, the better kept
+        let kept = |block: usize| last.abs().powf(block as f64 / layers as f64);
+        let reading = |(i, block): (usize, &String)| Reading::new("rdm_similarity_tau_b", Some(kept(i + 1)), 499_500).at(block);
+        record.readings.extend(blocks.iter().enumerate().map(reading));
+    }
+    evidence.study.probe.layers = blocks;
+    evidence.study.probe.layers.push("penultimate".to_owned());
     evidence
 }
 

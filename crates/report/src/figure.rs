@@ -9,8 +9,8 @@ mod legend;
 mod plot;
 
 mod against_loss;
-mod classes;
 mod learning;
+mod maps;
 mod rdm;
 
 pub(crate) mod raster;
@@ -46,9 +46,13 @@ impl Figure {
 /// Every figure that the evidence has something for, in the order of the page.
 pub(crate) fn all(view: &View<'_>) -> anyhow::Result<Vec<Figure>> {
     let accuracy = view.accuracy.iter().filter_map(|question| against_loss::accuracy(view, question));
-    let similarities = view.similarities.iter().enumerate();
-    let similarities = similarities.filter_map(|(i, question)| against_loss::similarity(view, question, i == 0));
-    let rest = [classes::figure(view)?, learning::figure(view)].into_iter().flatten();
+    // beyond two layers, curve after curve would bury the rest of the page, and one picture shows more
+    let many = view.similarities.len() > 2;
+    let curves = view.similarities.iter().take(if many { 1 } else { 2 }).enumerate();
+    let similarities = curves.filter_map(|(i, question)| against_loss::similarity(view, question, i == 0));
+    let layers = if many { maps::layers(view)? } else { None };
+    let rest = [maps::classes(view)?, learning::figure(view)].into_iter().flatten();
+    let similarities = similarities.chain(layers);
     let mut figures: Vec<Figure> = accuracy.chain(similarities).chain(rdm::figures(view)?).chain(rest).collect();
     if view.evidence.cause.stimuli.note.is_some() {
         // a figure may be taken out of the page, and must not leave its data's reservations behind
@@ -94,6 +98,13 @@ mod tests {
 
         evidence.trials.clear();
         assert!(names(&View::new(&evidence)).is_empty());
+    }
+
+    #[test]
+    fn many_layers_share_a_figure() {
+        let evidence = example::of_many_layers(6);
+        let expected = ["accuracy", "similarity", "similarity-layers", "rdm", "class-accuracy", "learning"];
+        assert_eq!(names(&View::new(&evidence)), expected);
     }
 
     #[test]

@@ -65,7 +65,7 @@ mod tests {
         artifacts.iter().map(|artifact| artifact.name.as_str()).collect()
     }
 
-    /// To look at the files: `REPORT_TEST_OUT=/tmp/report cargo test -p report`.
+    /// To look at the files: `REPORT_TEST_OUT=FOLDER cargo test -p report`.
     fn show(name: &str, artifacts: &[Artifact]) {
         let Ok(folder) = std::env::var("REPORT_TEST_OUT") else { return };
         for artifact in artifacts {
@@ -146,6 +146,7 @@ mod tests {
         cases.push(("sham-alone", sham));
         cases.push(("undefined", undefined()));
         cases.push(("many-classes", example::of_many_classes(100)));
+        cases.push(("many-layers", example::of_many_layers(6)));
         cases.push(("many-arms", example::of_many_arms(7)));
         for (name, evidence) in cases {
             let artifacts = render(&evidence).unwrap_or_else(|error| panic!("{name}: {error:#}"));

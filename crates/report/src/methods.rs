@@ -105,7 +105,7 @@ fn course(view: &View<'_>, index: usize) -> String {
         1 => "in its one step".to_owned(),
         steps => format!("in each of {steps} steps"),
     };
-    let alike = view.arms[..index].iter().find(|earlier| earlier.plan.injury == arm.injury);
+    let alike = view.arms[..index].iter().find(|earlier| earlier.plan.injury == arm.injury && earlier.plan.steps >= arm.steps);
     let injury = match alike {
         Some(earlier) if arm.injury != Injury::None && arm.injury.is_drawn_from_seed_alone() => {
             format!("the same synapses are lost as in that step of arm ‘{}’ in the trial of the same seed", earlier.name())
@@ -147,7 +147,7 @@ fn representation(view: &View<'_>) -> String {
     format!(
         "Activation patterns are read on {} at {}. The representational dissimilarity matrix (RDM) holds 1 − Pearson’s r between the patterns \
          of each pair of probe images, sorted by class (Kriegeskorte et al. 2008). It is compared with that of the same network when \
-         healthy by {} (Kendall 1945). A pattern that is the same at every unit has no correlation: its pairs are left \
+         healthy by rank correlation (Kendall 1945): {}. A pattern that is the same at every unit has no correlation: its pairs are left \
          out of both matrices and counted ({}).",
         probe(view),
         list(&layers),
@@ -156,11 +156,11 @@ fn representation(view: &View<'_>) -> String {
     )
 }
 
-/// How matrices are compared, if the measure does so: "Kendall's tau-b over the upper triangle (without the diagonal)".
+/// How matrices are compared, if the measure does so: "Kendall’s tau-b over the upper triangle without the diagonal".
 fn comparison(measure: &Measure) -> Option<String> {
     let Measure::RdmSimilarity { method, over, layer } = measure else { return None };
     let over = match over {
-        Over::Triangle => "the upper triangle (without the diagonal)",
+        Over::Triangle => "the upper triangle without the diagonal",
         Over::FullMatrix => "the whole square matrix (each pair twice, and the diagonal)",
     };
     let layer = layer.as_ref().map_or_else(String::new, |layer| format!(", layer {layer}"));
@@ -319,10 +319,18 @@ mod tests {
         Schooling: Each healthy network starts from random weights (normal, with variance 2 / number of inputs, in the last layer 1 / number of inputs; biases 0; He et al. 2015) and is trained on the training images for 10 epochs (stochastic gradient descent on the cross-entropy, batches of 40, constant learning rate 0.001, momentum 0.9, weight decay 0.0005, random crops of images padded by 4 black pixels, half of them mirrored); the network after the last epoch is kept, whatever its accuracy. Test images are never learned from.
         Injury and plasticity: Arm ‘retrained’: in each of 15 steps, 20 % of the remaining synapses of all convolutional and dense layers (in each layer, chosen at random, rounded to the nearest synapse) are set to zero for good; then the network is retrained on the training images for 3 epochs with the settings of the schooling, momentum starting at rest. Arm ‘untreated’: in each of 15 steps, the same synapses are lost as in that step of arm ‘retrained’ in the trial of the same seed; then the network is not retrained. Arm ‘sham’: in each of 15 steps, no synapse is lost; then the network is retrained on the training images for 3 epochs with the settings of the schooling, momentum starting at rest. A lost synapse stays at zero through all learning. The share of synapses lost is counted from the lesion over all convolutional and dense layers, never computed from a formula.
         Readings: Networks are read in evaluation mode (normalisation, where the network has it, uses its running statistics). ‘Healthy’ is read after schooling; ‘injured’ right after a step’s loss, before any learning, so that normalisation statistics are still those of the network before the loss; ‘treated’ after the lesson that follows. Accuracy is the share of the 10,000 test images that is named right. Class accuracy is the share of a class’s test images that is named right (10,000 test images in all), and mean class-wise accuracy is its mean over the classes.
-        Representation: Activation patterns are read on the first 100 test images of each class (1,000 probe images) at block 3 (output of its max-pool) and the penultimate layer (input of the last dense layer, after ReLU). The representational dissimilarity matrix (RDM) holds 1 − Pearson’s r between the patterns of each pair of probe images, sorted by class (Kriegeskorte et al. 2008). It is compared with that of the same network when healthy by Kendall’s tau-b over the upper triangle (without the diagonal) (Kendall 1945). A pattern that is the same at every unit has no correlation: its pairs are left out of both matrices and counted (none in the readings so far).
+        Representation: Activation patterns are read on the first 100 test images of each class (1,000 probe images) at block 3 (output of its max-pool) and the penultimate layer (input of the last dense layer, after ReLU). The representational dissimilarity matrix (RDM) holds 1 − Pearson’s r between the patterns of each pair of probe images, sorted by class (Kriegeskorte et al. 2008). It is compared with that of the same network when healthy by rank correlation (Kendall 1945): Kendall’s tau-b over the upper triangle without the diagonal. A pattern that is the same at every unit has no correlation: its pairs are left out of both matrices and counted (none in the readings so far).
         Seeds and statistics: 3 trials in each arm: seeds 1 to 3 decide the first weights, which synapses are lost and the order, crops and flips of the training images. Arms of one seed start from the same healthy network and are compared as pairs: a difference between arms is the mean of the differences within seeds. Intervals are 95 % confidence intervals of a mean over seeds (Student’s t with n − 1 degrees of freedom; n counts seeds, not images) and are not corrected for the number of comparisons; ± is half their width.
         Software: Computed with atrophy 0.1.0 on cpu with 2 threads.
         ");
+    }
+
+    #[test]
+    fn an_injury_is_that_of_an_earlier_arm_only_as_far_as_that_arm_goes() {
+        let mut evidence = example::evidence(1, 5);
+        evidence.study.arms[0].steps = std::num::NonZeroU32::new(4).unwrap();
+        let text = told(&evidence);
+        assert!(text.contains("Arm ‘untreated’: in each of 5 steps, 20 % of the remaining synapses"), "{text}");
     }
 
     #[test]
@@ -333,7 +341,8 @@ mod tests {
             |e| e.study.measures.push(Measure::Loss),
             |e| e.study.measures.push(Measure::Confusion),
             |e| {
-                e.study.network = serde_json::from_str(r#"{"vgg":{"depth":19,"batch_norm":true,"head":[],"width":0.5}}"#).unwrap()
+                e.study.network =
+                    serde_json::from_str(r#"{"vgg":{"depth":19,"batch_norm":true,"head":[],"width":0.5}}"#).unwrap();
             },
             |e| e.cause.probe_per_class[3] = 99,
             |e| e.cause.stimuli.note = Some("Only half of it".to_owned()),
@@ -344,7 +353,8 @@ mod tests {
             |e| e.study.probe.images = ProbeImages::All,
             |e| e.study.arms[0].plasticity = neuro::plasticity::Plasticity::None,
             |e| {
-                e.study.measures = vec![Measure::RdmSimilarity { method: rsa_method("tau-a"), over: Over::Triangle, layer: None }]
+                e.study.measures =
+                    vec![Measure::RdmSimilarity { method: rsa_method("tau-a"), over: Over::Triangle, layer: None }];
             },
             |e| e.cause.threads = 1,
         ];

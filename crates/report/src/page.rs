@@ -102,7 +102,7 @@ pub(crate) fn html(view: &View<'_>, figures: &[Figure]) -> Result<String> {
             .map_or_else(|| "Nothing has been read yet.".to_owned(), |q| headline::healthy_sentence(view, q)),
         accuracy: view.accuracy.as_ref().map(Question::title),
         similarity: view.similarities.first().map(of),
-        endings: view.accuracy.iter().flat_map(|q| headline::endings(view, q)).map(ending_row).collect(),
+        endings: view.accuracy.iter().flat_map(|q| headline::endings(view, q)).map(|ending| ending_row(&ending)).collect(),
         break_definition: headline::BREAK,
         figures: figures.iter().map(shown).collect(),
         comparisons: table::comparisons(view).iter().map(comparison_row).collect(),
@@ -120,7 +120,7 @@ fn unbroken(html: &str) -> String {
     html.replace(" %", "\u{a0}%").replace("n = ", "n\u{a0}=\u{a0}").replace(" ± ", "\u{a0}±\u{a0}")
 }
 
-fn ending_row(ending: Ending<'_>) -> EndingRow<'_> {
+fn ending_row<'a>(ending: &Ending<'a>) -> EndingRow<'a> {
     EndingRow {
         arm: ending.arm,
         step: ending.step,
@@ -250,7 +250,7 @@ fn causes(view: &View<'_>) -> Vec<(&'static str, String)> {
 fn files(figures: &[Figure]) -> Vec<(String, String)> {
     let tables = [
         (csv::RESULTS, "every reading: one value a line, with its study, arm, seeds, step, phase and n"),
-        (csv::TABLE, "means over seeds with the half-width of their 95 % confidence interval, and n"),
+        (csv::TABLE, "means over seeds of all but confusions, with the half-width of their 95 % confidence interval, and n"),
         (csv::COMPARISONS, "paired differences between arms at every step, with the half-width of their interval, and n"),
     ];
     let tables = tables.into_iter().map(|(name, what)| (name.to_owned(), what.to_owned()));
@@ -332,7 +332,7 @@ mod tests {
         example::set(&mut evidence.trials[0], 2, Phase::Treated, "rdm_similarity_tau_b", None);
         let view = View::new(&evidence);
         let endings = headline::endings(&view, &example::accuracy());
-        let rows: Vec<EndingRow<'_>> = endings.into_iter().map(ending_row).collect();
+        let rows: Vec<EndingRow<'_>> = endings.iter().map(ending_row).collect();
         assert!(rows[0].n == 3 && rows[0].similarity.ends_with("(n = 2)") && !rows[1].similarity.contains("n ="));
     }
 

@@ -15,7 +15,7 @@ pub(crate) struct Row<'a> {
     /// The arm's own loss, counted.
     pub(crate) lost: f64,
     /// Every question that has an answer here.
-    pub(crate) answers: Vec<(&'a Question, Estimate)>,
+    pub(crate) answers: Vec<(Question, Estimate)>,
 }
 
 /// One arm minus another, seed by seed, at the end of each step that both have reached.
@@ -36,9 +36,11 @@ pub(crate) struct Difference {
     pub(crate) difference: Estimate,
 }
 
-/// Every moment of every arm, with accuracy and all similarities.
+/// Every moment of every arm, with everything that was asked.
 pub(crate) fn rows<'a>(view: &'a View<'_>) -> Vec<Row<'a>> {
-    view.begun().flat_map(|arm| moments(arm).into_iter().filter_map(|(step, phase)| row(view, arm, step, phase))).collect()
+    let questions = view.questions();
+    let row = |arm, (step, phase)| row(&questions, arm, step, phase);
+    view.begun().flat_map(|arm| moments(arm).into_iter().filter_map(move |moment| row(arm, moment))).collect()
 }
 
 /// Step and phase of every reading of an arm, in the order they happen.
@@ -46,9 +48,9 @@ pub(crate) fn moments(arm: &Arm<'_>) -> BTreeSet<(u32, Phase)> {
     arm.trials.iter().flat_map(|trial| &trial.records).map(|record| (record.step, record.phase)).collect()
 }
 
-fn row<'a>(view: &'a View<'_>, arm: &Arm<'a>, step: u32, phase: Phase) -> Option<Row<'a>> {
-    let questions = view.accuracy.iter().chain(&view.similarities);
-    let answers = questions.filter_map(|question| Some((question, arm.estimate(step, phase, question)?))).collect();
+fn row<'a>(questions: &[Question], arm: &Arm<'a>, step: u32, phase: Phase) -> Option<Row<'a>> {
+    let answer = |question: &Question| Some((question.clone(), arm.estimate(step, phase, question)?));
+    let answers = questions.iter().filter_map(answer).collect();
     Some(Row { arm: arm.name(), step, phase, lost: arm.lost(step)?, answers })
 }
 
@@ -124,7 +126,8 @@ mod tests {
                 "sham 2 treated",
             ]
         );
-        assert!(rows(&view).iter().all(|row| row.answers.len() == 3 && row.answers.iter().all(|(_, e)| e.n == 2)));
+        // accuracy and its mean over classes, ten classes, similarity and pairs left out of two layers
+        assert!(rows(&view).iter().all(|row| row.answers.len() == 2 + 10 + 4 && row.answers.iter().all(|(_, e)| e.n == 2)));
     }
 
     /// By hand: treated 0.9, 0.7, 0.8 against untreated 0.1, 0.2, 0.15 are differences of 0.8, 0.5 and 0.65.

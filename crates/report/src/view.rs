@@ -1,8 +1,8 @@
 //! The evidence as figures and tables look at it: by arm, and by what was asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use neuro::record::{Evidence, Phase, Record, TrialRecords};
+use neuro::record::{Evidence, Phase, Reading, Record, TrialRecords};
 use neuro::statistics::Estimate;
 use neuro::study::TrialSeeds;
 
@@ -26,11 +26,12 @@ pub(crate) struct Arm<'a> {
     pub(crate) outcome: Phase,
 }
 
-/// A measure, and where in the network it is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A measure, where in the network it is asked, and of which class; empty where it has none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Question {
     pub(crate) measure: String,
     pub(crate) layer: String,
+    pub(crate) class: String,
 }
 
 impl<'a> View<'a> {
@@ -42,6 +43,18 @@ impl<'a> View<'a> {
     /// What headlines are about: accuracy, then similarity in the principal layer.
     pub(crate) fn principal(&self) -> Vec<&Question> {
         self.accuracy.iter().chain(self.similarities.first()).collect()
+    }
+
+    /// Everything that was asked, in the order of the records; confusions, which are too many for means, excepted.
+    pub(crate) fn questions(&self) -> Vec<Question> {
+        let mut seen = HashSet::new();
+        let asked = readings(self.evidence).filter(|reading| reading.measure != "confusion");
+        let question = |reading: &Reading| Question {
+            measure: reading.measure.clone(),
+            layer: reading.layer.clone(),
+            class: reading.class.clone(),
+        };
+        asked.filter(|r| seen.insert((&r.measure, &r.layer, &r.class))).map(question).collect()
     }
 
     /// Accuracy of blind guessing.
@@ -111,23 +124,15 @@ impl<'a> Arm<'a> {
 
     /// The defined values at one moment, with the seeds they belong to.
     pub(crate) fn values(&self, step: u32, phase: Phase, question: &Question) -> Vec<(TrialSeeds, f64)> {
-        self.values_by(step, phase, |record| question.of(record))
+        let value =
+            |trial: &TrialRecords| trial.records.iter().find(|r| r.step == step && r.phase == phase).and_then(|r| question.of(r));
+        self.trials.iter().filter_map(|trial| Some((trial.seeds, value(trial)?))).collect()
     }
 
-    fn values_by(&self, step: u32, phase: Phase, value: impl Fn(&Record) -> Option<f64>) -> Vec<(TrialSeeds, f64)> {
-        let record = |trial: &'a TrialRecords| trial.records.iter().find(|r| r.step == step && r.phase == phase);
-        self.trials.iter().filter_map(|trial| Some((trial.seeds, value(record(trial)?)?))).collect()
-    }
-
-    /// Mean and interval over seeds at one moment.
+    /// Mean and interval over seeds at one moment. Trials without any loss that differ in the injury's seed alone are
+    /// copies of each other, and count once.
     pub(crate) fn estimate(&self, step: u32, phase: Phase, question: &Question) -> Option<Estimate> {
-        self.estimate_by(step, phase, |record| question.of(record))
-    }
-
-    /// As [`Arm::estimate`], of whatever is read from the records. Trials without any loss that differ in the injury's
-    /// seed alone are copies of each other, and count once.
-    pub(crate) fn estimate_by(&self, step: u32, phase: Phase, value: impl Fn(&Record) -> Option<f64>) -> Option<Estimate> {
-        let values = self.values_by(step, phase, value).into_iter();
+        let values = self.values(step, phase, question).into_iter();
         if phase == Phase::Healthy || self.is_sham() {
             Estimate::of(&once_per_subject(values))
         } else {
@@ -148,20 +153,31 @@ fn once_per_subject(values: impl Iterator<Item = (TrialSeeds, f64)>) -> Vec<f64>
 }
 
 impl Question {
+    /// Of the whole network.
+    pub(crate) fn of_all(measure: &str) -> Self {
+        Self { measure: measure.to_owned(), layer: String::new(), class: String::new() }
+    }
+
+    /// Of one class.
+    pub(crate) fn of_class(measure: &str, class: &str) -> Self {
+        Self { class: class.to_owned(), ..Self::of_all(measure) }
+    }
+
     /// The answer in this record, if it is a number.
     pub(crate) fn of(&self, record: &Record) -> Option<f64> {
-        record.value(&self.measure, &self.layer).filter(|value| value.is_finite())
+        let asked = |r: &&Reading| r.measure == self.measure && r.layer == self.layer && r.class == self.class;
+        record.readings.iter().find(asked)?.value.filter(|value| value.is_finite())
     }
 }
 
-fn readings(evidence: &Evidence) -> impl Iterator<Item = &neuro::record::Reading> {
+fn readings(evidence: &Evidence) -> impl Iterator<Item = &Reading> {
     evidence.trials.iter().flat_map(|trial| &trial.records).flat_map(|record| &record.readings)
 }
 
 fn accuracy(evidence: &Evidence) -> Option<Question> {
     let read = |measure: &&str| readings(evidence).any(|reading| reading.measure == **measure);
     let measure = ["mean_class_accuracy", "accuracy"].into_iter().find(read)?;
-    Some(Question { measure: measure.to_owned(), layer: String::new() })
+    Some(Question::of_all(measure))
 }
 
 /// One question for each layer: tau-b where it was asked, as the paper did, else the first rank correlation met.
@@ -177,7 +193,7 @@ fn similarities(evidence: &Evidence) -> Vec<Question> {
         }
     }
     layers.sort_by_key(|layer| *layer != "penultimate"); // stable: the others keep their order
-    layers.into_iter().map(|layer| Question { measure: measure.clone(), layer: layer.to_owned() }).collect()
+    layers.into_iter().map(|layer| Question { layer: layer.to_owned(), ..Question::of_all(measure) }).collect()
 }
 
 #[cfg(test)]

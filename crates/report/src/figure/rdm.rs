@@ -207,9 +207,9 @@ impl<'a> Sheet<'a> {
         self.panel / self.view.evidence.cause.classes.len().max(1) as f64 >= 5.0
     }
 
-    /// Which classes are named: each, or one of so many. Lower-case letters leave a little room above themselves.
+    /// Which classes are named: each, or one of so many.
     fn every(&self) -> usize {
-        heat::every(self.panel / self.view.evidence.cause.classes.len().max(1) as f64, 0.85 * CLASS_SIZE)
+        heat::every(self.panel / self.view.evidence.cause.classes.len().max(1) as f64, CLASS_SIZE)
     }
 
     fn class_borders(&self, canvas: &mut Canvas, (x, y): (f64, f64)) {
@@ -229,7 +229,9 @@ impl<'a> Sheet<'a> {
     fn class_names(&self, canvas: &mut Canvas, (x, y): (f64, f64), below: bool) {
         let cause = &self.view.evidence.cause;
         let borders = heat::borders(&cause.probe_per_class);
-        for (class, ends) in cause.classes.iter().zip(borders.windows(2)).step_by(self.every()) {
+        let every = self.every();
+        // half a stride in, so that the last name of a row keeps away from the first of the next
+        for (class, ends) in cause.classes.iter().zip(borders.windows(2)).skip(every / 2).step_by(every) {
             let middle = (ends[0] + ends[1]) / 2.0 * self.panel + 0.36 * CLASS_SIZE;
             let name = text::fit(class, CLASS_SIZE, self.names);
             let text = if below {

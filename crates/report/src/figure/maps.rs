@@ -1,13 +1,12 @@
-//! Which classes are lost first: accuracy of each class against steps, one map for each arm.
+//! What is lost first: accuracy of each class, or similarity of each layer, against steps; one map for each arm.
 
 use anyhow::Result;
-use neuro::record::Record;
 use neuro::statistics::Estimate;
 
 use super::heat::{self, Bar};
 use super::svg::{Anchor, Canvas, Text};
 use super::{COLUMN, Figure, MARGIN, PAGE, data, text};
-use crate::view::{Arm, View};
+use crate::view::{Arm, Question, View};
 use crate::words;
 
 const SIZE: f64 = 13.5;
@@ -17,60 +16,80 @@ const FOOT: f64 = 36.0;
 const GAP: f64 = 16.0;
 const ABREAST: usize = 3;
 
-/// The maps of one arm: steps x classes.
+/// One map: the means of one arm, step by step, each with one value for each row.
 struct Map<'a> {
     arm: &'a Arm<'a>,
     steps: Vec<u32>,
     means: Vec<Vec<Option<Estimate>>>,
 }
 
-/// None if class accuracy was not read.
-pub(super) fn figure(view: &View<'_>) -> Result<Option<Figure>> {
-    let maps: Vec<Map<'_>> = view.begun().map(|arm| map(view, arm)).filter(Map::says_something).collect();
+/// Accuracy of each class; none if it was not read.
+pub(super) fn classes(view: &View<'_>) -> Result<Option<Figure>> {
+    let classes = &view.evidence.cause.classes;
+    let questions: Vec<Question> = classes.iter().map(|class| Question::of_class("class_accuracy", class)).collect();
+    let maps = maps(view, &questions);
     if maps.is_empty() {
         return Ok(None);
     }
+    let bar = Bar { title: "Accuracy of a class (%)", marks: [(0.0, "0"), (0.5, "50"), (1.0, "100")] };
+    let what = "Share of each class’s test images that is named right";
     Ok(Some(Figure {
         name: "class-accuracy".to_owned(),
         title: "Accuracy of each class".to_owned(),
-        caption: caption(view, &maps),
-        canvas: draw(view, &maps)?,
+        caption: caption(view, &maps, what),
+        canvas: draw(view, &maps, classes, &bar)?,
     }))
 }
 
-fn map<'a>(view: &View<'_>, arm: &'a Arm<'a>) -> Map<'a> {
-    let steps: Vec<u32> = std::iter::once(0).chain(arm.steps_read(arm.outcome)).collect();
-    let means =
-        steps.iter().map(|&step| view.evidence.cause.classes.iter().map(|class| mean(arm, step, class)).collect()).collect();
-    Map { arm, steps, means }
+/// Similarity of each layer, in the order of the probe; none if no layer was read.
+pub(super) fn layers(view: &View<'_>) -> Result<Option<Figure>> {
+    let mut layers = view.similarities.clone();
+    layers.sort_by_key(|question| view.evidence.study.probe.layers.iter().position(|layer| *layer == question.layer));
+    let maps = maps(view, &layers);
+    let (Some(question), false) = (layers.first(), maps.is_empty()) else { return Ok(None) };
+    let names: Vec<String> = layers.iter().map(|question| question.layer.clone()).collect();
+    let bar = Bar { title: &question.axis_title(), marks: [(0.0, "≤ 0"), (0.5, "0.5"), (1.0, "1")] };
+    let what =
+        format!("{} between the dissimilarity matrix of each layer and that of the same network when healthy", question.title());
+    Ok(Some(Figure {
+        name: "similarity-layers".to_owned(),
+        title: "Representational similarity of each layer".to_owned(),
+        caption: caption(view, &maps, &what),
+        canvas: draw(view, &maps, &names, &bar)?,
+    }))
 }
 
-fn mean(arm: &Arm<'_>, step: u32, class: &str) -> Option<Estimate> {
-    let of_class = |record: &Record| record.readings.iter().find(|r| r.measure == "class_accuracy" && r.class == class)?.value;
-    arm.estimate_by(step, arm.outcome_at(step), |record| of_class(record).filter(|value| value.is_finite()))
+/// The maps of all arms that have any value; a row for each question.
+fn maps<'a>(view: &'a View<'_>, rows: &[Question]) -> Vec<Map<'a>> {
+    let map = |arm: &'a Arm<'a>| {
+        let steps: Vec<u32> = std::iter::once(0).chain(arm.steps_read(arm.outcome)).collect();
+        let column = |&step: &u32| rows.iter().map(|row| arm.estimate(step, arm.outcome_at(step), row)).collect();
+        let means = steps.iter().map(column).collect();
+        Map { arm, steps, means }
+    };
+    view.begun().map(map).filter(|map| map.estimates().next().is_some()).collect()
 }
 
 impl Map<'_> {
     fn estimates(&self) -> impl Iterator<Item = Estimate> + Clone {
         self.means.iter().flatten().flatten().copied()
     }
-
-    fn says_something(&self) -> bool {
-        self.estimates().next().is_some()
-    }
 }
 
-fn draw(view: &View<'_>, maps: &[Map<'_>]) -> Result<Canvas> {
-    let classes = &view.evidence.cause.classes;
-    let cell = if classes.len() <= 20 { 18.0 } else { (360.0 / classes.len() as f64).max(2.5) };
-    let names = classes.iter().map(|class| text::width(class, SIZE)).fold(0.0, f64::max).min(110.0);
+fn height_of(rows: usize) -> f64 {
+    if rows <= 20 { 18.0 } else { (360.0 / rows as f64).max(2.5) }
+}
+
+fn draw(view: &View<'_>, maps: &[Map<'_>], rows: &[String], bar: &Bar<'_>) -> Result<Canvas> {
+    let cell = height_of(rows.len());
+    let names = rows.iter().map(|name| text::width(name, SIZE)).fold(0.0, f64::max).min(110.0);
     let left = MARGIN + names + 6.0;
     let abreast = maps.len().min(ABREAST);
     let sheet = if abreast == 1 { COLUMN } else { PAGE };
     let width = (sheet - left - MARGIN - GAP * (abreast - 1) as f64) / abreast as f64;
     let titles: Vec<Vec<String>> = maps.iter().map(|map| text::wrap(map.arm.name(), SIZE, width)).collect();
     let head = MARGIN + LINE * titles.iter().map(Vec::len).max().unwrap_or(1) as f64;
-    let height = cell * classes.len() as f64;
+    let height = cell * rows.len() as f64;
     let row_height = head + height + FOOT;
     let bottom = row_height * maps.len().div_ceil(abreast) as f64;
 
@@ -84,21 +103,20 @@ fn draw(view: &View<'_>, maps: &[Map<'_>]) -> Result<Canvas> {
         }
         draw_map(&mut canvas, view, map, corner, (width, height))?;
         if column == 0 {
-            draw_names(&mut canvas, classes, corner, cell, names);
+            draw_names(&mut canvas, rows, corner, names);
         }
     }
     let middle = left + (sheet - left - MARGIN) / 2.0;
     let axis = format!("Synapses lost (%), one column for each step{}", if abreast == 1 { "" } else { " of an arm" });
     canvas.text(Text::new((middle, bottom + 8.0), AXIS_SIZE, Anchor::Middle), &axis);
-    let bar = Bar { title: "Accuracy of a class (%)", marks: [(0.0, "0"), (0.5, "50"), (1.0, "100")] };
     bar.draw(&mut canvas, sheet - MARGIN, bottom + LINE + 10.0)?;
     Ok(canvas)
 }
 
 fn draw_map(canvas: &mut Canvas, view: &View<'_>, map: &Map<'_>, (x, y): (f64, f64), (width, height): (f64, f64)) -> Result<()> {
-    let classes = view.evidence.cause.classes.len();
+    let rows = map.means[0].len();
     let value = |row: usize, column: usize| map.means[column][row].map_or(f64::NAN, |estimate| estimate.mean);
-    canvas.picture((x, y), (width, height), &heat::png(classes, map.steps.len(), value)?);
+    canvas.picture((x, y), (width, height), &heat::png(rows, map.steps.len(), value)?);
 
     let column = width / map.steps.len() as f64;
     let every = heat::every(column, 30.0);
@@ -112,16 +130,18 @@ fn draw_map(canvas: &mut Canvas, view: &View<'_>, map: &Map<'_>, (x, y): (f64, f
     Ok(())
 }
 
-fn draw_names(canvas: &mut Canvas, classes: &[String], (x, y): (f64, f64), cell: f64, room: f64) {
-    for (i, class) in classes.iter().enumerate().step_by(heat::every(cell, SIZE)) {
+fn draw_names(canvas: &mut Canvas, rows: &[String], (x, y): (f64, f64), room: f64) {
+    let cell = height_of(rows.len());
+    for (i, name) in rows.iter().enumerate().step_by(heat::every(cell, SIZE)) {
         let middle = y + cell * (i as f64 + 0.5) + 0.36 * SIZE;
-        canvas.text(Text::new((x - 6.0, middle), SIZE, Anchor::End), &text::fit(class, SIZE, room));
+        canvas.text(Text::new((x - 6.0, middle), SIZE, Anchor::End), &text::fit(name, SIZE, room));
     }
 }
 
-fn caption(view: &View<'_>, maps: &[Map<'_>]) -> String {
+fn caption(view: &View<'_>, maps: &[Map<'_>], what: &str) -> String {
     let n = words::range(maps.iter().flat_map(Map::estimates).map(|estimate| estimate.n).collect::<Vec<_>>().into_iter());
-    let thinned = if view.evidence.cause.classes.len() > 30 { " Not every class is named." } else { "" };
+    let rows = maps.first().map_or(0, |map| map.means[0].len());
+    let thinned = if heat::every(height_of(rows), SIZE) > 1 { " Not every row is named." } else { "" };
     let placed = match (maps.iter().any(|map| map.arm.is_sham()), view.partner()) {
         (true, Some(partner)) => {
             format!(" An arm that loses nothing is labelled with the loss of the same step of ‘{}’.", partner.name())
@@ -129,8 +149,9 @@ fn caption(view: &View<'_>, maps: &[Map<'_>]) -> String {
         _ => String::new(),
     };
     format!(
-        "Share of each class’s test images that is named right, at the end of each step (after the lesson, where there is one); mean over \
-         seeds (n = {n}). The first column is healthy; grey: not defined.{thinned}{placed} {}",
+        "{what}, at the end of each step (after the lesson, where there is one); mean over seeds (n = {n}), intervals in {}. The first column \
+         is healthy; grey: not defined.{thinned}{placed} {}",
+        crate::csv::TABLE,
         data(view)
     )
 }
@@ -146,7 +167,8 @@ mod tests {
     fn a_cell_is_the_mean_over_seeds_of_one_class_at_the_end_of_a_step() {
         let evidence = example::evidence(3, 3);
         let view = View::new(&evidence);
-        let map = map(&view, &view.arms[0]);
+        let maps = maps(&view, &example::CLASSES.map(|class| Question::of_class("class_accuracy", class)));
+        let map = &maps[0];
         assert_eq!(map.steps, [0, 1, 2, 3]);
         let values: Vec<f64> = evidence.trials[..3]
             .iter()
@@ -166,8 +188,19 @@ mod tests {
             record.readings.extend(readings);
         }
         evidence.cause.classes = classes;
-        let svg = figure(&View::new(&evidence)).unwrap().unwrap().canvas.standalone();
+        let svg = super::classes(&View::new(&evidence)).unwrap().unwrap().canvas.standalone();
         let named = svg.matches(">class ").count();
         assert!((20..50).contains(&named), "{named}");
+    }
+
+    #[test]
+    fn layers_are_in_the_order_of_the_probe() {
+        let evidence = example::evidence(2, 3);
+        let svg = layers(&View::new(&evidence)).unwrap().unwrap().canvas.standalone();
+        assert!(svg.find(">block3<").unwrap() < svg.find(">penultimate<").unwrap());
+        assert_eq!(svg.matches("<image").count(), 3 + 1, "a map for each arm, and the scale");
+        let mut evidence = evidence;
+        example::forget(&mut evidence, "rdm_similarity_tau_b");
+        assert!(layers(&View::new(&evidence)).unwrap().is_none());
     }
 }
