@@ -65,7 +65,7 @@ struct Run {
     /// Folder of the study's state and results [default: runs/NAME].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Where networks live: cpu, vulkan or metal.
+    /// Where networks live: cpu, cpu-stock (the engine's own operations, for comparison), vulkan or metal.
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Threads that compute [default: as many as there are processors].
@@ -158,11 +158,12 @@ impl Run {
         let cause = Cause { device: self.device, threads, weights_sha256, ..asked.cause(&stimuli, &showing) };
         let title = Title { name: asked.file.name.clone(), cause: cause.clone(), study: asked.file.resolved() };
 
-        let folder = self.out.unwrap_or_else(|| Path::new("runs").join(&asked.file.name));
-        let ledger = Ledger::open(&folder, &title)?;
         let halt = on_interrupt()?;
         let architecture = asked.architecture.clone();
         let lab = Lab { study, stimuli: &stimuli, showing, architecture, device, given_weights, halt: &halt };
+        lab.check_given_weights()?;
+        let folder = self.out.unwrap_or_else(|| Path::new("runs").join(&asked.file.name));
+        let ledger = Ledger::open(&folder, &title)?;
         let standing = sweep::run(&lab, &ledger, &cause, &mut screen);
         screen.close();
         conclude(&folder, standing?, self.json)

@@ -5,7 +5,7 @@ use neuro::images::Stimuli;
 use neuro::measure::{Healthy, rdm, read_all};
 use neuro::record::{EpochRecord, Phase, Record};
 use neuro::responses::{Responses, Showing};
-use neuro::seed::Address;
+use neuro::seed::{Address, Seed};
 use neuro::study::{Keep, Study};
 
 use net::{Device, Network};
@@ -43,6 +43,20 @@ pub struct GivenWeights {
     pub shown: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+impl GivenWeights {
+    /// Puts the weights into a healthy network.
+    fn teach(&self, network: &mut Network) -> Result<()> {
+        network.restore(&self.bytes).or_trouble(Exit::Data, || self.shown.clone())?;
+        if network.lesion().lost() > 0 {
+            let message =
+                format!("{}: these weights have a lesion (masks with lost synapses), and a subject starts healthy", self.shown);
+            return Err(Trouble::new(Exit::Data, message));
+        }
+        network.rest();
+        Ok(())
+    }
 }
 
 /// How far a case was taken.
@@ -135,7 +149,7 @@ fn learn(
 impl Lab<'_> {
     /// The network as it was after the last committed step of this case, or as the case begins.
     fn network(&self, open: &OpenCase, subject: Option<&Subject>) -> Result<Network> {
-        let mut network = self.newborn(open);
+        let mut network = self.newborn(open.case.seeds.network);
         if let Some(bytes) = open.state()? {
             network
                 .restore(&bytes)
@@ -143,19 +157,18 @@ impl Lab<'_> {
         } else if let Some(subject) = subject {
             network.restore(&subject.state).or_trouble(Exit::Refused, || "the healthy network cannot be used".to_owned())?;
         } else if let Some(given) = &self.given_weights {
-            network.restore(&given.bytes).or_trouble(Exit::Data, || given.shown.clone())?;
-            if network.lesion().lost() > 0 {
-                let message =
-                    format!("{}: these weights have a lesion (masks with lost synapses); a subject starts healthy", given.shown);
-                return Err(Trouble::new(Exit::Data, message));
-            }
-            network.rest();
+            given.teach(&mut network)?;
         }
         Ok(network)
     }
 
-    fn newborn(&self, open: &OpenCase) -> Network {
-        Network::newborn(self.architecture.clone(), &self.stimuli.train, open.case.seeds.network, self.device)
+    fn newborn(&self, seed: Seed) -> Network {
+        Network::newborn(self.architecture.clone(), &self.stimuli.train, seed, self.device)
+    }
+
+    /// Whether the weights that the study gives can be used, if it gives any: asked before anything is begun.
+    pub fn check_given_weights(&self) -> Result<()> {
+        self.given_weights.as_ref().map_or(Ok(()), |given| given.teach(&mut self.newborn(Seed(0))))
     }
 
     /// The healthy network of a finished schooling, read once more as the yardstick of its trials.

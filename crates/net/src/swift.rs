@@ -4,7 +4,7 @@
 //! copies or converts; [`conversions`] counts where one had to, and a test holds the number at none.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -39,12 +39,19 @@ pub(crate) trait Swift: Backend {
     fn swift_combine(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>, relu: bool) -> FloatTensor<Self>;
 }
 
-/// How often a tensor was not laid out as a kernel needs it and had to be copied, since the program began.
+/// How often this thread had to copy a tensor because it was not laid out as a kernel needs it, or because it was to change in
+/// place and somebody else held it. A training step of a VGG needs none.
 pub fn conversions() -> usize {
-    CONVERSIONS.load(Ordering::Relaxed)
+    CONVERSIONS.get()
 }
 
-static CONVERSIONS: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    static CONVERSIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count_conversion() {
+    CONVERSIONS.set(CONVERSIONS.get() + 1);
+}
 
 impl Swift for Flex {
     fn swift_convolve(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, relu: bool) -> FlexTensor {
@@ -103,7 +110,9 @@ pub(crate) fn descend(
     let gradient = primitive(gradient);
     let mut velocities = velocities.map_or_else(|| list(vec![0.0; gradient.layout().num_elements()]), primitive);
     for shared in [&weights, &velocities] {
-        CONVERSIONS.fetch_add(usize::from(!shared.is_unique()), Ordering::Relaxed);
+        if !shared.is_unique() {
+            count_conversion();
+        }
     }
     kernels::descend(weights.storage_mut(), velocities.storage_mut(), &plain(&gradient), alive, how);
     (Tensor::from_primitive::<Flex>(weights), Tensor::from_primitive::<Flex>(velocities))
@@ -337,6 +346,6 @@ fn values<'a>(tensor: &'a FlexTensor, strides: &[usize], order: &[usize]) -> Cow
     if fits && stored.len() == layout.num_elements() {
         return Cow::Borrowed(stored);
     }
-    CONVERSIONS.fetch_add(1, Ordering::Relaxed);
+    count_conversion();
     Cow::Owned(tensor.permute(order).to_contiguous().storage::<f32>()[..layout.num_elements()].to_vec())
 }

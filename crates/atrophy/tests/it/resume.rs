@@ -89,6 +89,8 @@ fn stopped_after_every_commit_it_ends_in_the_same_bytes() {
 #[test]
 fn a_case_that_another_process_holds_is_passed_over() {
     let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml --threads 1 --out donor").done();
+    toy.write("runs/toy/ledger.json", std::fs::read(toy.path("donor/ledger.json")).unwrap());
     let lock = || {
         let path = toy.path("runs/toy/trials/untreated/network-1-injury-1-data-1/lock");
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -98,7 +100,7 @@ fn a_case_that_another_process_holds_is_passed_over() {
     };
     let held = lock();
     let ran = toy.atrophy("run toy.toml --threads 1");
-    insta::assert_snapshot!(ran.err.lines().last().unwrap(), @"error: runs/toy holds other files and no ledger of a study; choose an empty folder with --out");
+    insta::assert_snapshot!(ran.err.lines().last().unwrap(), @"error: 1 case is in use by another process that works on runs/toy; run the same command again when it has ended");
     assert_eq!(ran.exit, 5);
     let case = |arm: &str| toy.path(&format!("runs/toy/trials/{arm}/network-1-injury-1-data-1/case.json"));
     assert!(case("retrained").exists() && case("sham").exists() && !case("untreated").exists());

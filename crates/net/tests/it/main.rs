@@ -1,8 +1,11 @@
 //! The network against PyTorch, and its laws.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
 mod laws;
 mod pytorch;
 mod states;
+mod swift;
 
 use std::num::NonZeroU32;
 
