@@ -7,6 +7,7 @@ use clap::Parser;
 use atrophy::command::Atrophy;
 
 fn main() -> ExitCode {
+    net::prepare_process();
     match Atrophy::parse().carry_out() {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {

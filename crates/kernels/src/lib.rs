@@ -18,6 +18,7 @@ mod dense;
 mod descent;
 mod gemm;
 mod im2col;
+mod memory;
 mod normalisation;
 mod pool;
 mod scratch;
@@ -32,6 +33,7 @@ pub use dense::{Dense, DenseGradients, dense, dense_back};
 pub use descent::{Descent, descend};
 #[doc(hidden)]
 pub use gemm::{multiply_in_cache, multiply_transposed_in_cache};
+pub use memory::keep_pages;
 pub use normalisation::{
     Normalisation, NormalisationGradients, Normalised, normalise_by, normalise_by_batch, normalise_by_batch_back,
 };

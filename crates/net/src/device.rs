@@ -58,6 +58,11 @@ impl std::fmt::Display for Device {
     }
 }
 
+/// Prepares this process for learning: the allocator keeps its pages from one step to the next. Call it first.
+pub fn prepare_process() {
+    kernels::keep_pages();
+}
+
 impl Device {
     pub(crate) fn engine(self) -> burn::tensor::Device {
         match self {
