@@ -122,6 +122,101 @@ impl Train {
     }
 }
 
+/// Dissimilarity matrices and their comparison by Kendall's tau-b, on made-up activations.
+#[derive(Debug, clap::Args)]
+pub struct Rsa {
+    /// Images.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(3..=65_536))]
+    images: u32,
+    /// Features of each.
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(2..))]
+    features: u32,
+    /// Threads that compute [default: as many as there are processors].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What was measured, in seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasuredRsa {
+    images: usize,
+    features: usize,
+    threads: usize,
+    rdm_seconds: f64,
+    prepare_seconds: f64,
+    tau_b_seconds: f64,
+    tau_b: Option<f64>,
+    peak_memory_mib: Option<f64>,
+}
+
+impl Rsa {
+    /// Measures one of each: a matrix, the preparation of a reference, and a comparison with it.
+    pub fn measure(self) -> Result<MeasuredRsa> {
+        let threads = use_threads(self.threads)?;
+        let (images, features) = (self.images as usize, self.features as usize);
+        let timed = |values: Vec<f32>| {
+            let start = Instant::now();
+            let rdm = rsa::Rdm::of(&values, features, rsa::Distance::Correlation).or_trouble(Exit::Failed, || "the benchmark".to_owned());
+            rdm.map(|rdm| (rdm, start.elapsed().as_secs_f64()))
+        };
+        let (healthy, _) = timed(activations(images * features, &[1]))?; // warms up
+        let (injured, rdm_seconds) = timed(activations(images * features, &[1, 2]))?;
+        let start = Instant::now();
+        let healthy = rsa::Prepared::new(healthy);
+        healthy.prepare(rsa::Method::TauB);
+        let prepare_seconds = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let tau_b = healthy.similarity(&injured, rsa::Method::TauB).value;
+        let tau_b_seconds = start.elapsed().as_secs_f64();
+        let peak_memory_mib = peak_memory_mib();
+        Ok(MeasuredRsa { images, features, threads, rdm_seconds, prepare_seconds, tau_b_seconds, tau_b, peak_memory_mib })
+    }
+}
+
+/// Rectified noise, about half of it zeros, as of units after a ReLU; a mixture of several sources.
+fn activations(count: usize, sources: &[u64]) -> Vec<f32> {
+    let mut values = vec![0.0; count];
+    for &source in sources {
+        let mut stream = Seed(source).stream(Purpose::Drawing, Address::default());
+        values.iter_mut().for_each(|value| *value += (stream.unit() as f32 - 0.5).max(0.0));
+    }
+    values
+}
+
+impl MeasuredRsa {
+    /// For programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "benchmark": "rsa",
+            "build": BUILD,
+            "images": self.images,
+            "features": self.features,
+            "threads": self.threads,
+            "rdm_seconds": self.rdm_seconds,
+            "prepare_seconds": self.prepare_seconds,
+            "tau_b_seconds": self.tau_b_seconds,
+            "tau_b": self.tau_b,
+            "peak_memory_mib": self.peak_memory_mib,
+        })
+    }
+}
+
+impl fmt::Display for MeasuredRsa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} images x {} features, {} threads", self.images, self.features, self.threads)?;
+        writeln!(f, "matrix (1 - Pearson)    {:8.3} s", self.rdm_seconds)?;
+        writeln!(f, "preparing the reference {:8.3} s", self.prepare_seconds)?;
+        writeln!(f, "tau-b                   {:8.3} s", self.tau_b_seconds)?;
+        match self.peak_memory_mib {
+            Some(peak) => writeln!(f, "memory                  {peak:8.0} MiB at its peak"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The paper's lesson, without augmentation.
 fn lesson(batch: NonZeroU32) -> Lesson {
     Lesson {

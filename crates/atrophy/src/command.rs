@@ -16,6 +16,7 @@ use stimuli::{Outline, Place, StimuliError};
 use crate::evidence::{self, Reported};
 use crate::ledger::{FORMAT, Ledger, Title};
 use crate::screen::Screen;
+use crate::similarity::{CompareRequest, RdmRequest};
 use crate::study_file::{self, StudyFile};
 use crate::sweep::{self, Standing};
 use crate::trial::Lab;
@@ -48,6 +49,10 @@ enum Request {
         #[arg(long)]
         json: bool,
     },
+    /// The dissimilarity matrix of anybody's activations, from any framework.
+    Rdm(RdmRequest),
+    /// How alike two dissimilarity matrices (or, by linear-cka, two sets of activations) are.
+    Compare(CompareRequest),
     /// Measure our own speed.
     #[command(subcommand)]
     Bench(Bench),
@@ -102,6 +107,8 @@ struct Report {
 enum Bench {
     /// Training and reading a network on made-up images.
     Train(bench::Train),
+    /// Dissimilarity matrices and their comparison, on made-up activations.
+    Rsa(bench::Rsa),
 }
 
 #[derive(Debug, clap::Args)]
@@ -128,9 +135,22 @@ impl Atrophy {
                 say(json, || reported.page.display().to_string(), || told(&reported))
             }
             Request::List { json } => say(json, list::text, list::json),
+            Request::Rdm(rdm) => {
+                let told = rdm.carry_out()?;
+                say(rdm.json, || told.text, || told.object)
+            }
+            Request::Compare(compare) => {
+                let told = compare.carry_out()?;
+                say(compare.json, || told.text, || told.object)
+            }
             Request::Bench(Bench::Train(train)) => {
                 let json = train.json;
                 let measured = train.measure()?;
+                say(json, || measured.to_string(), || measured.json())
+            }
+            Request::Bench(Bench::Rsa(rsa)) => {
+                let json = rsa.json;
+                let measured = rsa.measure()?;
                 say(json, || measured.to_string(), || measured.json())
             }
             Request::Completions { shell } => {

@@ -17,6 +17,9 @@ pub mod ledger;
 
 pub mod evidence;
 
+pub mod arrays;
+pub mod similarity;
+
 pub mod bench;
 pub mod list;
 pub mod plan;

@@ -7,6 +7,11 @@ pub fn labels(values: &[u16]) -> Vec<u8> {
     write(&[values.len() as u64], values)
 }
 
+/// A one-dimensional array of 32-bit floats.
+pub fn list(values: &[f32]) -> Vec<u8> {
+    write(&[values.len() as u64], values)
+}
+
 /// A square array of 32-bit floats, row-major.
 pub fn square(side: usize, values: &[f32]) -> Vec<u8> {
     write(&[side as u64, side as u64], values)

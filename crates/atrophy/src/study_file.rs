@@ -45,7 +45,7 @@ pub fn read(path: &Path, changes: &[String]) -> Result<StudyFile> {
 
 fn find(path: &Path) -> Result<(String, String, PathBuf, String)> {
     let shown = path.display().to_string();
-    if !path.exists()
+    if !path.is_file()
         && let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| Path::new(name) == path)
     {
         return Ok(((*name).to_owned(), format!("built-in study '{name}'"), PathBuf::from("."), (*text).to_owned()));

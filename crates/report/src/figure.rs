@@ -4,7 +4,7 @@ mod colour;
 mod svg;
 mod text;
 
-mod heat;
+pub(crate) mod heat;
 mod legend;
 mod plot;
 

@@ -55,6 +55,12 @@ pub fn render(evidence: &Evidence) -> anyhow::Result<Vec<Artifact>> {
     Ok(artifacts)
 }
 
+/// A square of values as a PNG in the colours of the report, from 0 to `highest`: dark for like, bright for unlike; grey where a
+/// value is NaN.
+pub fn picture(side: usize, values: &[f32], highest: f32) -> anyhow::Result<Vec<u8>> {
+    figure::heat::png(side, side, |row, column| f64::from(values[row * side + column] / highest))
+}
+
 #[cfg(test)]
 mod tests {
     use neuro::record::Phase;

@@ -18,7 +18,7 @@ fn files(ending: &str) -> Vec<(String, String)> {
 
 /// Which rooms each room may know. Whoever is not named here may know none.
 const ARROWS: [(&str, &[&str]); 7] = [
-    ("rsa", &[]),
+    ("rsa", &["kernels"]),
     ("neuro", &["rsa"]),
     ("kernels", &[]),
     ("stimuli", &["neuro"]),

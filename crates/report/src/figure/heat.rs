@@ -11,7 +11,7 @@ const FINE: usize = 360;
 const UNDEFINED: u8 = 255;
 
 /// A picture of rows x columns values, 0 to 1; what lies beyond is clipped, NaN is grey.
-pub(super) fn png(rows: usize, columns: usize, value: impl Fn(usize, usize) -> f64) -> Result<Vec<u8>> {
+pub(crate) fn png(rows: usize, columns: usize, value: impl Fn(usize, usize) -> f64) -> Result<Vec<u8>> {
     let times = |count: usize| FINE.div_ceil(count.max(1));
     let (tall, wide) = (times(rows), times(columns));
     let shades: Vec<Vec<u8>> = (0..rows).map(|row| (0..columns).map(|column| shade(value(row, column))).collect()).collect();
