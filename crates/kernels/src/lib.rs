@@ -12,6 +12,7 @@
 //! | max-pool 2×2 | [`pool`] | [`pool_back`] |
 //! | dense layer, with bias and ReLU | [`dense`] | [`dense_back`] |
 //! | stochastic gradient descent with lost weights | [`descend`] | |
+//! | products of sixteen vectors with sixteen | [`panel_products`] | |
 
 mod convolution;
 mod dense;
@@ -20,6 +21,7 @@ mod gemm;
 mod im2col;
 mod memory;
 mod normalisation;
+mod panel;
 mod pool;
 mod scratch;
 mod simd;
@@ -37,6 +39,7 @@ pub use memory::keep_pages;
 pub use normalisation::{
     Normalisation, NormalisationGradients, Normalised, normalise_by, normalise_by_batch, normalise_by_batch_back,
 };
+pub use panel::panel_products;
 pub use pool::{pool, pool_back, relu, relu_back};
 pub use simd::Simd;
 

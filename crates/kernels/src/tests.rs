@@ -4,6 +4,7 @@ mod convolution;
 mod dense;
 mod descent;
 mod normalisation;
+mod panel;
 mod pool;
 
 use crate::Simd;

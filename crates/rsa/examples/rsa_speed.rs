@@ -2,7 +2,7 @@
 
 use std::{env, hint::black_box, time::Instant};
 
-use rsa::{Method, Prepared, Rdm};
+use rsa::{Distance, Method, Prepared, Rdm, linear_cka};
 
 fn main() {
     let mut sizes = env::args().skip(1).map(|arg| arg.parse().expect("a number"));
@@ -10,12 +10,20 @@ fn main() {
     let healthy = responses(images * features, 1);
     let injured: Vec<f32> = healthy.iter().zip(responses(images * features, 2)).map(|(a, b)| a + 0.5 * b).collect();
 
-    let reference = timed("rdm", || Rdm::correlation(&healthy, features));
-    let other = timed("rdm", || Rdm::correlation(&injured, features));
-    let reference = timed("sorting the reference", || Prepared::new(reference));
-    let similarity = timed("tau-b", || reference.similarity(&other, Method::TauB));
+    timed("linear cka", || linear_cka((&healthy, features), (&injured, features)).expect("in order"));
+    for distance in [Distance::Cosine, Distance::Euclidean] {
+        timed(&distance.to_string(), || Rdm::of(&healthy, features, distance).expect("in order"));
+    }
+    let [reference, other] = [healthy, injured].map(|values| timed("rdm", || Rdm::correlation(&values, features)));
+    let reference = Prepared::new(reference);
+    timed("sorting the reference", || reference.prepare(Method::TauB));
+    for method in Method::ALL {
+        let first = timed(&method.to_string(), || reference.similarity(&other, method));
+        let again = timed("again", || reference.similarity(&other, method));
+        assert_eq!(first, again);
+        println!("{first:?}");
+    }
     timed("picture", || black_box(other.picture(200)));
-    println!("{similarity:?}");
 }
 
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {

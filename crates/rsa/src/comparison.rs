@@ -1,52 +1,55 @@
 //! Comparing one reference matrix with many others.
 
+use std::sync::OnceLock;
+
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    kendall::{Method, Ranking},
+    kendall::{Counts, Zeros},
+    method::{Method, Over},
+    moments,
+    ranking::Ranking,
     rdm::Rdm,
+    spearman::RankSums,
 };
 
-/// A reference matrix whose pairs have been sorted once, to be compared with many others.
+/// A reference matrix to be compared with many others.
+///
+/// What a method needs of it, the order of its pairs with their ties, or their ranks, is found when first asked for, and kept.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     rdm: Rdm,
-    ranking: Ranking,
+    ranking: OnceLock<Ranking>,
+    ranks: OnceLock<Vec<i32>>,
 }
 
-/// Which entries of the two matrices are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Over {
-    /// Each pair of images once.
-    #[default]
-    Triangle,
-    /// The whole square matrices: each pair twice, and the diagonal of zeros. Some scripts flatten a matrix so; it adds about
-    /// `2 (1 - tau) / (images + 1)` to tau-b.
-    FullMatrix,
-}
-
-/// How alike two matrices rank the pairs of images, and on how many pairs that rests.
+/// How alike two matrices are, and on how many pairs of images that rests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Similarity {
-    /// Rank correlation, from -1 to 1; `None` where it is undefined: fewer than two pairs used, or, for tau-b, all
-    /// dissimilarities of a matrix tied.
+    /// From -1 to 1; `None` where it is undefined, see [`Method`].
     pub value: Option<f64>,
     /// Pairs of images that are defined in both matrices, and were compared.
     pub pairs_used: u64,
-    /// Pairs left out because either matrix has a constant pattern there.
+    /// Pairs left out because either matrix has no dissimilarity there.
     pub pairs_left_out: u64,
 }
 
 impl Prepared {
-    /// Sorts the pairs of a reference matrix. Cost: O(n log n) for n pairs, and 8 bytes more for each than the matrix.
-    ///
-    /// # Panics
-    /// If the matrix has more than 92,682 images, which is more pairs than 32 bits can number.
+    /// Takes a reference matrix. Costs nothing yet; see [`Prepared::prepare`].
     pub fn new(rdm: Rdm) -> Prepared {
-        let ranking = Ranking::of(rdm.upper());
-        Prepared { rdm, ranking }
+        Prepared { rdm, ranking: OnceLock::new(), ranks: OnceLock::new() }
+    }
+
+    /// Finds now what a method needs, in place of at the first comparison.
+    ///
+    /// Cost for n pairs: O(n). For a tau, 4 bytes for each pair to keep and 8 more meanwhile; for Spearman and rho-a, 4 bytes to keep and
+    /// 12 more meanwhile; for Pearson and cosine, nothing.
+    pub fn prepare(&self, method: Method) {
+        match method {
+            Method::TauB | Method::TauA => _ = self.ranking(),
+            Method::RhoA | Method::Spearman => _ = self.ranks(),
+            Method::Pearson | Method::Cosine => {}
+        }
     }
 
     /// The reference matrix.
@@ -56,7 +59,8 @@ impl Prepared {
 
     /// Compares `other` with the reference, over the pairs that are defined in both.
     ///
-    /// Cost: O(n log n) for n pairs, and about 12 bytes for each meanwhile.
+    /// Cost for n pairs: O(n), and meanwhile 8 bytes for each pair for a tau, 12 for Spearman and rho-a; where these two leave out pairs
+    /// that are defined in the reference, its ranks have to be found anew. Nothing of note for Pearson and cosine.
     ///
     /// # Panics
     /// If the matrices are not over the same number of images.
@@ -65,27 +69,99 @@ impl Prepared {
     }
 
     /// As [`Prepared::similarity`], over the entries that `over` says. Pairs of images are counted once in any case.
+    ///
+    /// # Panics
+    /// If the matrices are not over the same number of images, or the method does not [allow](Method::allows) these entries.
     pub fn similarity_over(&self, other: &Rdm, method: Method, over: Over) -> Similarity {
         assert_eq!(self.rdm.images(), other.images(), "the matrices must be over the same images");
-        let counts = self.ranking.against(other.upper());
-        let (pairs, pairs_used) = (other.upper().len() as u64, counts.values);
-        let counts = match over {
-            Over::Triangle => counts,
-            Over::FullMatrix => {
-                let silent = |image: &usize| self.rdm.constant().contains(image) || other.constant().contains(image);
-                let images = (0..other.images()).filter(|image| !silent(image)).count() as u64;
-                counts.over_full_matrix(images, zeros(self.rdm.upper(), other.upper()))
+        assert!(method.allows(over), "{method} is taken over the triangle only");
+        let (x, y) = (self.rdm.upper(), other.upper());
+        let (value, pairs_used) = match method {
+            Method::TauB | Method::TauA => {
+                let counts = Counts::of(self.ranking(), y);
+                let entries = match over {
+                    Over::Triangle => counts,
+                    Over::FullMatrix => counts.over_full_matrix(self.speaking_in_both(other), Zeros::of(x, y)),
+                };
+                (if method == Method::TauA { entries.tau_a() } else { entries.tau_b() }, counts.values)
             }
+            Method::RhoA | Method::Spearman => {
+                let sums = self.rank_sums(y);
+                (if method == Method::RhoA { sums.rho_a() } else { sums.spearman() }, sums.values)
+            }
+            Method::Pearson => (moments::pearson(x, y), defined_in_both(x, y)),
+            Method::Cosine => (moments::cosine(x, y), defined_in_both(x, y)),
         };
-        Similarity { value: counts.tau(method), pairs_used, pairs_left_out: pairs - pairs_used }
+        Similarity { value, pairs_used, pairs_left_out: y.len() as u64 - pairs_used }
+    }
+
+    fn ranking(&self) -> &Ranking {
+        self.ranking.get_or_init(|| Ranking::of(self.rdm.upper()))
+    }
+
+    fn ranks(&self) -> &[i32] {
+        self.ranks.get_or_init(|| match self.ranking.get() {
+            Some(ranking) => ranking.ranks(),
+            None => Ranking::of(self.rdm.upper()).ranks(),
+        })
+    }
+
+    /// Ranks are among the pairs that are compared; so those of the reference can be used only if they are of the same pairs.
+    fn rank_sums(&self, y: &[f32]) -> RankSums {
+        let x = self.rdm.upper();
+        if x.par_iter().zip(y).all(|(x, y)| x.is_nan() == y.is_nan()) {
+            return RankSums::of(self.ranks(), &Ranking::of(y));
+        }
+        let x_ranks = Ranking::of(&where_defined(x, y)).ranks();
+        RankSums::of(&x_ranks, &Ranking::of(&where_defined(y, x)))
+    }
+
+    /// Number of images that have dissimilarities in both matrices; an image that has none is not alike to itself either.
+    fn speaking_in_both(&self, other: &Rdm) -> u64 {
+        let silent = |image: &usize| self.rdm.constant().contains(image) || other.constant().contains(image);
+        (0..other.images()).filter(|image| !silent(image)).count() as u64
     }
 }
 
-/// How many of the pairs defined in both are 0 in x, in y and in both.
-fn zeros(x: &[f32], y: &[f32]) -> [u64; 3] {
-    let defined = x.par_iter().zip(y).filter(|(x, y)| !x.is_nan() && !y.is_nan());
-    let each = defined.map(|(&x, &y)| [x == 0.0, y == 0.0, x == 0.0 && y == 0.0].map(u64::from));
-    each.reduce(|| [0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])
+/// How alike two sequences are by the given method, as [`Prepared::similarity`] of the upper triangles of two matrices.
+///
+/// `None` where it is undefined, see [`Method`]. `0.0` and `-0.0` are tied. For the rank correlations counts and sums are exact
+/// integers, and only the last operations round.
+///
+/// Cost: O(n) operations, and about 12 bytes for each value.
+///
+/// ```
+/// use rsa::{Method, correlate};
+/// // 3 couples: one is ranked alike by both, one is tied in x, one is ranked alike.
+/// assert_eq!(correlate(&[1.0, 1.0, 2.0], &[5.0, 6.0, 7.0], Method::TauA), Some(2.0 / 3.0));
+/// assert_eq!(correlate(&[1.0, 1.0, 2.0], &[5.0, 6.0, 7.0], Method::TauB), Some(2.0 / f64::sqrt(2.0 * 3.0)));
+/// assert_eq!(correlate(&[1.0, 1.0, 1.0], &[5.0, 6.0, 7.0], Method::TauB), None);
+/// // Ranks 1.5, 1.5, 3 and 1, 2, 3.
+/// assert_eq!(correlate(&[1.0, 1.0, 2.0], &[5.0, 6.0, 7.0], Method::Spearman), Some(3.0 / f64::sqrt(3.0 * 4.0)));
+/// ```
+///
+/// # Panics
+/// If the sequences differ in length, hold NaN, or have 2^31 values or more.
+pub fn correlate(x: &[f32], y: &[f32], method: Method) -> Option<f64> {
+    assert_eq!(x.len(), y.len(), "the sequences differ in length");
+    assert!(!x.iter().chain(y).any(|value| value.is_nan()), "NaN has no rank");
+    match method {
+        Method::TauB => Counts::of(&Ranking::of(x), y).tau_b(),
+        Method::TauA => Counts::of(&Ranking::of(x), y).tau_a(),
+        Method::Spearman => RankSums::of(&Ranking::of(x).ranks(), &Ranking::of(y)).spearman(),
+        Method::RhoA => RankSums::of(&Ranking::of(x).ranks(), &Ranking::of(y)).rho_a(),
+        Method::Pearson => moments::pearson(x, y),
+        Method::Cosine => moments::cosine(x, y),
+    }
+}
+
+fn defined_in_both(x: &[f32], y: &[f32]) -> u64 {
+    x.par_iter().zip(y).filter(|(x, y)| !x.is_nan() && !y.is_nan()).count() as u64
+}
+
+/// `values`, but undefined where `other` is.
+fn where_defined(values: &[f32], other: &[f32]) -> Vec<f32> {
+    values.par_iter().zip(other).map(|(&value, other)| if other.is_nan() { f32::NAN } else { value }).collect()
 }
 
 #[cfg(test)]

@@ -61,16 +61,28 @@
 //!   neuroscience. *Front Syst Neurosci* 2:4.
 //! - Nili et al. (2014) A toolbox for representational similarity analysis. *PLoS Comput Biol* 10:e1003553.
 
+mod bootstrap;
+mod cka;
 mod comparison;
+mod distance;
+mod method;
+mod patterns;
 mod picture;
 mod rdm;
 
-mod exchanges;
+mod buckets;
+mod inversions;
 mod kendall;
-mod patterns;
+mod moments;
 mod product;
+mod ranking;
+mod spearman;
 
-pub use comparison::{Over, Prepared, Similarity};
-pub use kendall::{Method, kendall};
+pub use bootstrap::{Bootstrap, bootstrap};
+pub use cka::linear_cka;
+pub use comparison::{Prepared, Similarity, correlate};
+pub use distance::Distance;
+pub use method::{Method, Over};
+pub use patterns::PatternsError;
 pub use picture::Picture;
-pub use rdm::Rdm;
+pub use rdm::{MatrixError, Rdm};

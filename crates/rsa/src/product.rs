@@ -1,10 +1,13 @@
-//! Products of every pattern with every later one: the upper triangle of Z Zᵀ.
+//! Products of every vector with every other, block by block.
 //!
-//! The work is cut into strips of images, which threads share out; a strip into tiles of [`PANEL`] x [`PANEL`] pairs, whose
-//! sums stay in registers; and the features into runs of [`DEPTH`], so that what a tile reads stays in the first-level
-//! cache. Each pair's sum is formed in the same order wherever it is computed, in plain multiplications and additions:
-//! the same bits for any number of threads and on any machine.
+//! The work is cut into blocks of [`SIDE`] x [`SIDE`] pairs, which are formed by one thread each; a block into tiles of
+//! [`PANEL`] x [`PANEL`] pairs, whose sums stay in registers ([`kernels::panel_products`]); and the depth into runs of
+//! [`RUN`], so that what a tile reads stays in the first-level cache. A run is summed in single precision, the runs in double,
+//! in an order that does not depend on who does it: the same bits for any number of threads.
 
+use std::ops::Range;
+
+use kernels::panel_products;
 use rayon::prelude::*;
 
 use crate::{
@@ -12,85 +15,107 @@ use crate::{
     rdm::{pairs, row_start},
 };
 
-/// Panels in a strip. A strip is what one thread does at a time; all its panels meet a later panel while that is in cache.
-const STRIP: usize = 4;
+/// Pairs along the side of a block. Its sums, and the runs of the panels it reads, fit in a second-level cache.
+const SIDE: usize = 128;
 
-/// Features summed in one go. Short runs also keep the rounding of f32 sums small.
-const DEPTH: usize = 128;
+/// Numbers summed in one go. Short runs keep the rounding of f32 sums small.
+const RUN: usize = 256;
 
-/// Half a panel: the rows of a tile whose sums fit in the sixteen registers of SSE2.
-const HALF: usize = PANEL / 2;
+/// The sums of one block of pairs, row after row of [`SIDE`].
+pub(crate) struct Block {
+    sums: Vec<f64>,
+}
 
-type Tile = [[f32; PANEL]; HALF];
+impl Block {
+    pub(crate) fn new() -> Block {
+        Block { sums: vec![0.0; SIDE * SIDE] }
+    }
 
-/// The products of all pairs of images i < j, row after row.
-pub(crate) fn upper_products(panels: &Panels) -> Vec<f32> {
-    let mut upper = vec![0.0; pairs(panels.images())];
-    strips(&mut upper, panels.images()).into_par_iter().for_each(|mut strip| strip.fill(panels));
+    /// Forms the products of the vectors of `rows` from number `top` on with those of `columns` from number `left` on, as many
+    /// as there are in a block. Both numbers are multiples of the block's side.
+    pub(crate) fn fill(&mut self, rows: &Panels, top: usize, columns: &Panels, left: usize) {
+        self.sums.fill(0.0);
+        let [rows_panels, column_panels] =
+            [(rows, top), (columns, left)].map(|(p, first)| first / PANEL..p.count().min((first + SIDE) / PANEL));
+        for start in (0..rows.depth).step_by(RUN) {
+            let run = start..(start + RUN).min(rows.depth);
+            for column in column_panels.clone() {
+                for row in rows_panels.clone() {
+                    let tile = panel_products(&rows.panel(row)[run.clone()], &columns.panel(column)[run.clone()]);
+                    self.add(row * PANEL - top, column * PANEL - left, &tile);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, top: usize, left: usize, tile: &[[f32; PANEL]; PANEL]) {
+        for (i, products) in tile.iter().enumerate() {
+            let sums = &mut self.sums[(top + i) * SIDE + left..][..PANEL];
+            sums.iter_mut().zip(products).for_each(|(sum, &product)| *sum += f64::from(product));
+        }
+    }
+
+    /// One row of sums.
+    fn row(&self, i: usize) -> &[f64] {
+        &self.sums[i * SIDE..(i + 1) * SIDE]
+    }
+
+    /// The sum of the products of this block's sums with another's. Sums of missing vectors are zeros.
+    pub(crate) fn dot(&self, other: &Block) -> f64 {
+        self.sums.iter().zip(&other.sums).map(|(a, b)| a * b).sum()
+    }
+}
+
+/// The corners of the blocks that cover `rows` x `columns` pairs.
+pub(crate) fn corners(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows).step_by(SIDE).flat_map(move |top| (0..columns).step_by(SIDE).map(move |left| (top, left)))
+}
+
+/// `finish(i, j, product)` of all pairs of vectors i < j, row after row.
+pub(crate) fn upper_products(panels: &Panels, finish: impl Fn(usize, usize, f64) -> f32 + Sync) -> Vec<f32> {
+    let mut upper = vec![0.0; pairs(panels.vectors)];
+    strips(&mut upper, panels.vectors).into_par_iter().for_each_init(Block::new, |block, mut strip| {
+        for left in (strip.images.start..panels.vectors).step_by(SIDE) {
+            block.fill(panels, strip.images.start, panels, left);
+            strip.take(block, left..panels.vectors.min(left + SIDE), panels.vectors, &finish);
+        }
+    });
     upper
 }
 
-/// The rows of the upper triangle that belong to [`STRIP`] consecutive panels of images.
+/// The rows of the upper triangle that a row of blocks covers.
 struct Strip<'a> {
-    images: usize,
-    first: usize,
+    images: Range<usize>,
     rows: &'a mut [f32],
 }
 
+/// All strips; the longest come first, so that threads finish together.
 fn strips(mut upper: &mut [f32], images: usize) -> Vec<Strip<'_>> {
     let mut strips = Vec::new();
-    for first in (0..images).step_by(STRIP * PANEL) {
-        let end = (first + STRIP * PANEL).min(images);
+    for first in (0..images).step_by(SIDE) {
+        let end = (first + SIDE).min(images);
         let (rows, rest) = upper.split_at_mut(row_start(images, end) - row_start(images, first));
-        strips.push(Strip { images, first, rows });
+        strips.push(Strip { images: first..end, rows });
         upper = rest;
     }
     strips
 }
 
 impl Strip<'_> {
-    fn fill(&mut self, panels: &Panels) {
-        let last = self.images.div_ceil(PANEL);
-        let first = self.first / PANEL;
-        for start in (0..panels.features()).step_by(DEPTH) {
-            let run = start..(start + DEPTH).min(panels.features());
-            for right in first..last {
-                let columns = &panels.panel(right)[run.clone()];
-                for left in first..(first + STRIP).min(right + 1) {
-                    let rows = &panels.panel(left)[run.clone()];
-                    self.add(left * PANEL, right * PANEL, &tile::<0>(rows, columns));
-                    self.add(left * PANEL + HALF, right * PANEL, &tile::<HALF>(rows, columns));
-                }
-            }
-        }
-    }
-
-    /// Adds a tile, whose corner is the pair (`top`, `left`), to the pairs i < j that it covers.
-    fn add(&mut self, top: usize, left: usize, tile: &Tile) {
-        for (i, sums) in (top..self.images).zip(tile) {
-            let row = row_start(self.images, i) - row_start(self.images, self.first);
-            let columns = left.max(i + 1)..(left + PANEL).min(self.images);
-            if columns.is_empty() {
+    /// Takes the pairs i < j out of a block.
+    fn take(&mut self, block: &Block, columns: Range<usize>, images: usize, finish: impl Fn(usize, usize, f64) -> f32) {
+        let first = self.images.start;
+        for i in self.images.clone() {
+            let from = columns.start.max(i + 1);
+            if from >= columns.end {
                 continue;
             }
-            let kept = &mut self.rows[row + columns.start - i - 1..row + columns.end - i - 1];
-            for (kept, sum) in kept.iter_mut().zip(&sums[columns.start - left..]) {
-                *kept += sum;
+            let start = row_start(images, i) - row_start(images, first) + from - i - 1;
+            let sums = &block.row(i - first)[from - columns.start..columns.len()];
+            let kept = &mut self.rows[start..start + columns.end - from];
+            for ((j, kept), &sum) in (from..).zip(kept).zip(sums) {
+                *kept = finish(i, j, sum);
             }
         }
     }
-}
-
-/// Products of half a panel, from image `TOP` on, with a whole panel. Written so that the compiler keeps the sums in
-/// registers.
-fn tile<const TOP: usize>(rows: &[[f32; PANEL]], columns: &[[f32; PANEL]]) -> Tile {
-    let mut sums = [[0.0; PANEL]; HALF];
-    for (row, column) in rows.iter().zip(columns) {
-        for i in 0..HALF {
-            for j in 0..PANEL {
-                sums[i][j] += row[TOP + i] * column[j];
-            }
-        }
-    }
-    sums
 }

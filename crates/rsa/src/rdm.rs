@@ -2,7 +2,13 @@
 
 use rayon::prelude::*;
 
-use crate::{patterns::Panels, product::upper_products};
+use crate::{
+    distance::Distance,
+    patterns::{Patterns, PatternsError},
+};
+
+/// The most images a matrix can have: their 2,147,450,880 pairs can be numbered in 31 bits.
+pub(crate) const MOST_IMAGES: usize = 65_536;
 
 /// A representational dissimilarity matrix: how unlike the patterns of each pair of images are.
 ///
@@ -15,31 +21,167 @@ pub struct Rdm {
     constant: Vec<usize>,
 }
 
-impl Rdm {
-    /// Correlation distance, 1 - Pearson's r, between the patterns of every pair of images.
-    ///
-    /// `values` holds the patterns, images x `features`, row-major. Dissimilarities lie in [0, 2] and differ from those
-    /// computed in double precision by about 1e-6 at most, so that two patterns of the same shape may be 1e-7 apart, and
-    /// values that are equal in theory are not always tied. Pairs with a [constant](Self::constant) pattern hold NaN.
-    ///
-    /// Patterns are centred and brought to unit length in f64, rounded to f32, and multiplied with each other; the result
-    /// does not depend on the number of threads.
-    ///
-    /// Cost: images² x features operations; images² x 2 bytes for the result and images x features x 4 bytes meanwhile.
-    ///
-    /// # Panics
-    /// If `features` is 0, `values` is no whole number of patterns, or a value is not finite.
-    pub fn correlation(values: &[f32], features: usize) -> Rdm {
-        let panels = Panels::standardised(values, features);
-        let images = panels.images();
-        let constant = panels.constant().to_vec();
+/// What dissimilarities made elsewhere can have wrong. Images are counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum MatrixError {
+    /// Not the number of pairs of any number of images: 0, 1, 3, 6, 10, …
+    #[error(
+        "{values} values are not the pairs of any number of images (that would be 1, 3, 6, 10, … n(n-1)/2); a whole square matrix has n² values"
+    )]
+    NotPairs {
+        /// Number of values.
+        values: usize,
+    },
+    /// Not the number of entries of a square matrix.
+    #[error("{values} values are not the n² entries of a square matrix")]
+    NotSquare {
+        /// Number of values.
+        values: usize,
+    },
+    /// More than 65,536 images.
+    #[error("{images} images are more than the {MOST_IMAGES} that a matrix can have")]
+    TooManyImages {
+        /// Number of images.
+        images: usize,
+    },
+    /// A dissimilarity is infinite, or beyond the range of single precision.
+    #[error("the dissimilarity of images {i} and {j} is not finite in single precision")]
+    NotFinite {
+        /// The row.
+        i: usize,
+        /// The column.
+        j: usize,
+    },
+    /// Two entries that must be equal are not.
+    #[error("not symmetric: row {i}, column {j} is {above}, but row {j}, column {i} is {below}")]
+    NotSymmetric {
+        /// The row of the one, the column of the other.
+        i: usize,
+        /// The column of the one, the row of the other.
+        j: usize,
+        /// The entry above the diagonal.
+        above: f64,
+        /// The entry below.
+        below: f64,
+    },
+    /// An image is unlike itself, as where similarities were taken for dissimilarities.
+    #[error("image {image} is {value} unlike itself, not 0; if these are similarities, take 1 - similarity")]
+    Diagonal {
+        /// The image.
+        image: usize,
+        /// The entry.
+        value: f64,
+    },
+}
 
-        let mut upper = upper_products(&panels);
-        upper.par_iter_mut().for_each(|r| *r = 1.0 - r.clamp(-1.0, 1.0));
+/// How far apart entries that must be equal may be, in parts of the largest entry: the rounding of single precision in
+/// whatever formula made them.
+const ROUNDING: f64 = 1e-5;
+
+impl Rdm {
+    /// The distances between the patterns of all pairs of images.
+    ///
+    /// `values` holds the patterns, images x `features`, row-major. Distances are formed in single precision with sums in double,
+    /// and differ from those computed in double precision by less than 1e-6: for correlation and cosine in absolute terms, for the
+    /// Euclidean distances in parts of the largest. So two patterns of the same shape may have a correlation distance of 1e-7, and values that are equal in
+    /// theory are not always tied; equal patterns are always 0 apart in the Euclidean distances. Pairs of an image that
+    /// [has no distance](Self::constant) hold NaN.
+    ///
+    /// The result has the same bits for any number of threads. Processors with other vector instructions may round otherwise.
+    ///
+    /// Cost: images² x features operations (half of the square's multiplications and additions); images² x 2 bytes for the result
+    /// and images x features x 4 bytes meanwhile. The Euclidean distances of pairs that are close together (a tenth of their distance from the
+    /// mean or less) are computed one by one, which costs some ten times as much for these.
+    ///
+    /// # Errors
+    /// If there are no features, `values` is no whole number of patterns, a value is not finite, there are more than 65,536
+    /// images, or a distance is larger than an f32 can be.
+    ///
+    /// ```
+    /// use rsa::{Distance, PatternsError, Rdm};
+    /// let patterns = [0.0, 0.0, 3.0, 4.0, 3.0, 0.0];
+    /// assert_eq!(Rdm::of(&patterns, 2, Distance::Euclidean)?.upper(), [5.0, 3.0, 4.0]);
+    /// assert_eq!(Rdm::of(&patterns, 2, Distance::Cosine)?.constant(), [0]);
+    /// assert_eq!(Rdm::of(&patterns, 4, Distance::Cosine).unwrap_err(), PatternsError::Torn { values: 6, features: 4 });
+    /// # Ok::<(), PatternsError>(())
+    /// ```
+    pub fn of(values: &[f32], features: usize, distance: Distance) -> Result<Rdm, PatternsError> {
+        let patterns = Patterns::check(values, features)?;
+        let (images, constant) = (patterns.images, distance.undefined(patterns));
+        let mut upper = distance.upper(patterns)?;
         for &image in &constant {
             (0..images).filter(|&other| other != image).for_each(|other| upper[position(images, image, other)] = f32::NAN);
         }
-        Rdm { images, upper, constant }
+        Ok(Rdm { images, upper, constant })
+    }
+
+    /// [`Rdm::of`] with [`Distance::Correlation`], for patterns known to be in order.
+    ///
+    /// # Panics
+    /// Where [`Rdm::of`] gives an error.
+    pub fn correlation(values: &[f32], features: usize) -> Rdm {
+        match Rdm::of(values, features, Distance::Correlation) {
+            Ok(rdm) => rdm,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Dissimilarities that were made elsewhere: those of the pairs i < j, row after row, as of SciPy's `pdist`. NaN stands for
+    /// pairs without one. They may be negative, as cross-validated ones are.
+    ///
+    /// # Errors
+    /// If this is not the number of pairs of any number of images, or a value is infinite.
+    pub fn from_condensed(upper: Vec<f32>) -> Result<Rdm, MatrixError> {
+        let values = upper.len();
+        let images = ((1.0 + (1.0 + 8.0 * values as f64).sqrt()) / 2.0).round() as usize;
+        if values == 0 || pairs(images) != values {
+            return Err(MatrixError::NotPairs { values });
+        }
+        if images > MOST_IMAGES {
+            return Err(MatrixError::TooManyImages { images });
+        }
+        if let Some(at) = upper.par_iter().position_first(|value| value.is_infinite()) {
+            let (i, j) = pair(images, at);
+            return Err(MatrixError::NotFinite { i, j });
+        }
+        let mut rdm = Rdm { images, upper, constant: Vec::new() };
+        if rdm.upper.par_iter().any(|value| value.is_nan()) {
+            let silent = |&i: &usize| (0..images).all(|j| i == j || rdm.get(i, j).is_none());
+            rdm.constant = (0..images).into_par_iter().filter(silent).collect();
+        }
+        Ok(rdm)
+    }
+
+    /// Dissimilarities that were made elsewhere: a whole square matrix, f32 or f64, in row-major or column-major order, of which
+    /// the part above the diagonal is kept, in f32. NaN stands for pairs without a dissimilarity, also on the diagonal.
+    ///
+    /// # Errors
+    /// If this is no square, a value is infinite, or the matrix is not symmetric or the diagonal not 0 within 1e-5 of the largest entry.
+    pub fn from_square<T: Copy + Sync + Into<f64>>(values: &[T]) -> Result<Rdm, MatrixError> {
+        let images = values.len().isqrt();
+        if values.is_empty() || images * images != values.len() {
+            return Err(MatrixError::NotSquare { values: values.len() });
+        }
+        if images > MOST_IMAGES {
+            return Err(MatrixError::TooManyImages { images });
+        }
+        let at = |i: usize, j: usize| -> f64 { values[i * images + j].into() };
+        if let Some(at) = values.par_iter().position_first(|&value| (value.into() as f32).is_infinite()) {
+            return Err(MatrixError::NotFinite { i: at / images, j: at % images });
+        }
+        let largest = values.par_iter().map(|&value| value.into().abs()).reduce(|| 0.0, f64::max);
+        let differ = |a: f64, b: f64| (a - b).abs() > ROUNDING * largest || a.is_nan() != b.is_nan();
+        if let Some(image) = (0..images).find(|&i| at(i, i).abs() > ROUNDING * largest) {
+            return Err(MatrixError::Diagonal { image, value: at(image, image) });
+        }
+        let first_differing = |i: usize| (i + 1..images).find(|&j| differ(at(i, j), at(j, i))).map(|j| (i, j));
+        if let Some((i, j)) = (0..images).into_par_iter().find_map_first(first_differing) {
+            return Err(MatrixError::NotSymmetric { i, j, above: at(i, j), below: at(j, i) });
+        }
+        if images == 1 {
+            return Ok(Rdm { images, upper: Vec::new(), constant: Vec::new() });
+        }
+        Rdm::from_condensed((0..images).flat_map(|i| (i + 1..images).map(move |j| at(i, j) as f32)).collect())
     }
 
     /// Number of images.
@@ -49,12 +191,14 @@ impl Rdm {
 
     /// The dissimilarities of the pairs i < j, row after row, images x (images - 1) / 2 of them.
     ///
-    /// NaN stands for exactly the pairs with a [constant](Self::constant) pattern.
+    /// NaN stands for pairs without a dissimilarity: those with an image that has [none](Self::constant) to any other, and whichever
+    /// others held NaN where the matrix was [made elsewhere](Self::from_condensed).
     pub fn upper(&self) -> &[f32] {
         &self.upper
     }
 
-    /// The images whose pattern is constant (all its values equal), ascending: they correlate with nothing.
+    /// The images that have no dissimilarity to any other, ascending. For correlation distance those whose pattern is constant (all
+    /// its values equal), for cosine those whose pattern is zero; for the Euclidean distances there are none.
     pub fn constant(&self) -> &[usize] {
         &self.constant
     }
@@ -69,6 +213,17 @@ impl Rdm {
             return Some(0.0);
         }
         Some(self.upper[position(self.images, i, j)]).filter(|dissimilarity| !dissimilarity.is_nan())
+    }
+
+    /// A matrix over the `picked` images, one image perhaps several times; pairs of an image with itself hold NaN.
+    pub(crate) fn picking(&self, picked: &[usize]) -> Rdm {
+        let images = picked.len();
+        let mut upper = Vec::with_capacity(pairs(images));
+        for (k, &i) in picked.iter().enumerate() {
+            upper
+                .extend(picked[k + 1..].iter().map(|&j| if i == j { f32::NAN } else { self.upper[position(self.images, i, j)] }));
+        }
+        Rdm { images, upper, constant: Vec::new() }
     }
 
     /// Dissimilarities of image `i` with the images i+1, i+2, …
@@ -86,6 +241,12 @@ pub(crate) fn pairs(n: usize) -> usize {
 /// Where the pairs (i, i+1), (i, i+2), … begin in the upper triangle.
 pub(crate) fn row_start(images: usize, i: usize) -> usize {
     pairs(images) - pairs(images - i)
+}
+
+/// The pair at a place of the upper triangle.
+fn pair(images: usize, place: usize) -> (usize, usize) {
+    let i = (0..images).find(|&i| row_start(images, i + 1) > place).expect("a place in the triangle");
+    (i, place - row_start(images, i) + i + 1)
 }
 
 /// Where the pair of two different images is in the upper triangle.
@@ -155,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "not finite")]
+    #[should_panic(expected = "feature 1 of image 0 is NaN")]
     fn values_that_are_not_finite_are_refused() {
         Rdm::correlation(&[1.0, f32::NAN, 2.0, 3.0], 2);
     }

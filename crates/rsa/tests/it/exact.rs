@@ -1,13 +1,14 @@
 //! Against naive versions.
 
-use rsa::{Method, Rdm, kendall};
+use rsa::{Method, correlate};
 
-use crate::{METHODS, naive_tau, naive_upper, noise, rectified};
+use crate::{agree, naive, noise};
 
 #[track_caller]
-fn check_tau(x: &[f32], y: &[f32]) {
-    for method in METHODS {
-        assert_eq!(kendall(x, y, method), naive_tau(x, y, method), "{method} of {x:?} and {y:?}");
+fn check(x: &[f32], y: &[f32]) {
+    for method in Method::ALL {
+        let (ours, want) = (correlate(x, y, method), naive(x, y, method));
+        assert!(agree(ours, want, method), "{method} of {x:?} and {y:?}: {ours:?}, not {want:?}");
     }
 }
 
@@ -17,24 +18,24 @@ fn sequences(n: u32) -> Vec<Vec<f32>> {
 }
 
 #[test]
-fn tau_of_every_short_sequence() {
+fn every_short_sequence() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
     pool.install(|| {
         for n in 0..=5 {
             let all = sequences(n);
-            all.iter().for_each(|x| all.iter().for_each(|y| check_tau(x, y)));
+            all.iter().for_each(|x| all.iter().for_each(|y| check(x, y)));
         }
     });
 }
 
 #[test]
-fn tau_of_long_sequences() {
+fn long_sequences() {
     for n in [23, 24, 25, 49, 100, 1000, 2500] {
         for distinct in [2.0, 10.0, 1e9] {
             let [x, y] = [1, 2].map(|seed| noise(n, seed).into_iter().map(|v| (v * distinct).floor()).collect::<Vec<_>>());
-            check_tau(&x, &y);
+            check(&x, &y);
             let mixed: Vec<f32> = x.iter().zip(&y).map(|(x, y)| (x + 0.2 * y).floor()).collect();
-            check_tau(&x, &mixed);
+            check(&x, &mixed);
         }
     }
 }
@@ -48,69 +49,67 @@ fn tau_of_a_very_long_sequence() {
     rotated.rotate_left(1);
     let couples = (n * (n - 1) / 2) as f64;
     let want = (couples - 2.0 * (n - 1) as f64) / couples;
-    assert_eq!(kendall(&x, &rotated, Method::TauB), Some(want));
-    assert_eq!(kendall(&rotated, &x, Method::TauA), Some(want));
+    assert_eq!(correlate(&x, &rotated, Method::TauB), Some(want));
+    assert_eq!(correlate(&rotated, &x, Method::TauA), Some(want));
 }
 
 #[test]
 fn both_zeros_are_tied() {
-    assert_eq!(kendall(&[0.0, -0.0], &[1.0, 2.0], Method::TauB), None);
-    assert_eq!(kendall(&[0.0, -0.0, 1.0], &[1.0, 1.0, 2.0], Method::TauB), Some(1.0));
+    assert_eq!(correlate(&[0.0, -0.0], &[1.0, 2.0], Method::TauB), None);
+    assert_eq!(correlate(&[0.0, -0.0, 1.0], &[1.0, 1.0, 2.0], Method::TauB), Some(1.0));
 }
 
 #[test]
 #[should_panic(expected = "differ in length")]
 fn sequences_of_different_length_are_refused() {
-    kendall(&[1.0, 2.0], &[1.0], Method::TauB);
+    correlate(&[1.0, 2.0], &[1.0], Method::TauB);
 }
 
 #[test]
 #[should_panic(expected = "NaN")]
 fn undefined_values_are_refused() {
-    kendall(&[1.0, 2.0], &[1.0, f32::NAN], Method::TauB);
+    correlate(&[1.0, 2.0], &[1.0, f32::NAN], Method::TauB);
 }
 
-/// Every number of images and features around the borders of panels, strips and runs.
+/// All rankings without ties that agree with a sequence.
+fn orders(values: &[f32]) -> Vec<Vec<f32>> {
+    let mut all = vec![Vec::new()];
+    for n in 0..values.len() {
+        all =
+            all.iter().flat_map(|order: &Vec<f32>| (0..values.len()).map(move |v| [&order[..], &[v as f32]].concat())).collect();
+        all.retain(|order| !order[..n].contains(&order[n]));
+    }
+    let agrees = |order: &Vec<f32>| {
+        let mut couples = (0..values.len()).flat_map(|i| (0..values.len()).map(move |j| (i, j)));
+        couples.all(|(i, j)| values[i] >= values[j] || order[i] < order[j])
+    };
+    all.retain(agrees);
+    all
+}
+
+/// What rho-a is for (Schütt 2023): the mean of Spearman's rho over all ways to break the ties of both.
 #[test]
-fn rdm_of_every_shape() {
-    for images in [1, 2, 3, 7, 8, 9, 12, 16, 31, 32, 33, 41, 65] {
-        for features in [2, 3, 127, 128, 129, 300] {
-            let values = rectified(images * features, (images * features) as u64);
-            let rdm = Rdm::correlation(&values, features);
-            let naive = naive_upper(&values, features);
-            assert_eq!(rdm.images(), images);
-            assert_eq!(rdm.upper().len(), naive.len());
-            for (ours, theirs) in rdm.upper().iter().zip(naive) {
-                let same = (f64::from(*ours) - theirs).abs() < 1e-6 || ours.is_nan() && theirs.is_nan();
-                assert!(same, "{images} images, {features} features: {ours} and {theirs}");
-            }
+fn rho_a_is_the_mean_rho_with_ties_broken_at_random() {
+    for n in 2..=4 {
+        let all: Vec<_> = sequences(n).into_iter().map(|x| (orders(&x), x)).collect();
+        for ((x_orders, x), (y_orders, y)) in all.iter().flat_map(|x| all.iter().map(move |y| (x, y))) {
+            let squares: f32 = x_orders
+                .iter()
+                .flat_map(|x| y_orders.iter().flat_map(move |y| x.iter().zip(y)))
+                .map(|(x, y)| (x - y).powi(2))
+                .sum();
+            let n = f64::from(n);
+            let rho = 1.0 - 6.0 * f64::from(squares) / (x_orders.len() * y_orders.len()) as f64 / (n.powi(3) - n);
+            let ours = correlate(x, y, Method::RhoA).expect("two values");
+            assert!((ours - rho).abs() < 1e-12, "{x:?} {y:?}: {ours} {rho}");
         }
     }
 }
 
-/// The hardest case for sums in f32: patterns almost alike, so that all products have the same sign.
 #[test]
-fn rdm_of_almost_equal_patterns() {
-    let features = 4096;
-    let shared = rectified(features, 1);
-    let values: Vec<f32> = (2..22)
-        .flat_map(|seed| shared.iter().zip(noise(features, seed)).map(|(s, n)| s + 0.01 * n).collect::<Vec<_>>())
-        .collect();
-    let rdm = Rdm::correlation(&values, features);
-    for (ours, theirs) in rdm.upper().iter().zip(naive_upper(&values, features)) {
-        assert!((f64::from(*ours) - theirs).abs() < 2e-6, "{ours} and {theirs}");
+fn fewer_than_two_values_have_no_ranks() {
+    for method in [Method::TauA, Method::TauB, Method::RhoA, Method::Spearman, Method::Pearson] {
+        assert_eq!([correlate(&[], &[], method), correlate(&[1.0], &[2.0], method)], [None, None], "{method}");
     }
-}
-
-/// Rounding takes the product of a pattern with itself, or its opposite, past 1 as often as not; a correlation it never is.
-#[test]
-fn rdm_of_equal_and_opposite_patterns() {
-    for seed in 0..50 {
-        let pattern = rectified(200, seed);
-        let opposite: Vec<f32> = pattern.iter().map(|v| -v).collect();
-        let rdm = Rdm::correlation(&[pattern.clone(), pattern, opposite].concat(), 200);
-        let [equal, opposite] = [rdm.upper()[0], rdm.upper()[1]];
-        assert!((0.0..1e-6).contains(&equal), "{equal}");
-        assert!(opposite > 2.0 - 1e-6 && opposite <= 2.0, "{opposite}");
-    }
+    assert_eq!([correlate(&[], &[], Method::Cosine), correlate(&[1.0], &[2.0], Method::Cosine)], [None, Some(1.0)]);
 }

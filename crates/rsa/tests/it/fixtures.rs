@@ -1,6 +1,6 @@
 //! Against NumPy and SciPy: `tests/fixtures/make.py` is the recipe of `scipy.json`.
 
-use rsa::{Method, Rdm, kendall};
+use rsa::{Method, Rdm, correlate};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -49,7 +49,7 @@ fn taus_are_those_of_scipy() {
     assert_eq!(taus.len(), 4);
     for fixture in taus {
         for (method, theirs) in [(Method::TauA, fixture.tau_a), (Method::TauB, fixture.tau_b)] {
-            let ours = kendall(&fixture.x, &fixture.y, method).expect("defined");
+            let ours = correlate(&fixture.x, &fixture.y, method).expect("defined");
             assert!((ours - theirs).abs() < 1e-14, "{} {method}: {ours} and {theirs}", fixture.name);
         }
     }

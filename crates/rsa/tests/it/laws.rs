@@ -1,9 +1,9 @@
 //! What must hold for any patterns and any rankings.
 
 use proptest::{collection::vec, prelude::*};
-use rsa::{Method, Over, Prepared, Rdm, kendall};
+use rsa::{Distance, Method, Over, Prepared, Rdm, correlate};
 
-use crate::{METHODS, naive_tau};
+use crate::{RANK_METHODS, TAUS, agree, naive, naive_tau};
 
 /// Patterns of 2 to 20 images, 2 to 9 features. Few distinct values, so that ties and constant patterns happen.
 fn patterns() -> impl Strategy<Value = (Vec<f32>, usize)> {
@@ -69,15 +69,16 @@ proptest! {
     }
 
     #[test]
-    fn similarity_is_tau_over_the_pairs_defined_in_both((a, features) in patterns(), noise in vec(0..6_i32, 200)) {
+    fn similarity_is_over_the_pairs_defined_in_both((a, features) in patterns(), noise in vec(0..6_i32, 200)) {
         let b: Vec<f32> = a.iter().zip(noise.iter().cycle()).map(|(&v, &n)| v * (n % 2) as f32 + n as f32).collect();
         let (a, b) = (Rdm::correlation(&a, features), Rdm::correlation(&b, features));
         let defined = a.upper().iter().zip(b.upper()).filter(|(a, b)| !a.is_nan() && !b.is_nan());
         let (x, y): (Vec<f32>, Vec<f32>) = defined.unzip();
         let prepared = Prepared::new(a);
-        for method in METHODS {
+        for method in Method::ALL {
             let similarity = prepared.similarity(&b, method);
-            prop_assert_eq!(similarity.value, naive_tau(&x, &y, method));
+            let want = naive(&x, &y, method);
+            prop_assert!(agree(similarity.value, want, method), "{}: {:?} {:?}", method, similarity.value, want);
             prop_assert_eq!(similarity.pairs_used, x.len() as u64);
             prop_assert_eq!(similarity.pairs_used + similarity.pairs_left_out, b.upper().len() as u64);
         }
@@ -94,35 +95,101 @@ proptest! {
         let places = (0..images * images).map(|k| (k / images, k % images)).filter(|&(i, j)| !silent(i) && !silent(j));
         let (x, y): (Vec<f32>, Vec<f32>) = places.filter_map(|(i, j)| Some((a.get(i, j)?, b.get(i, j)?))).unzip();
         let prepared = Prepared::new(a.clone());
-        for method in METHODS {
+        for method in TAUS {
+            prop_assert_eq!(prepared.similarity_over(&b, method, Over::FullMatrix).value, naive_tau(&x, &y, method));
+        }
+    }
+
+    /// Cross-validated dissimilarities may be negative, and then they stand below the diagonal's zeros.
+    #[test]
+    fn the_full_matrix_may_hold_negative_values((x, y) in sequences()) {
+        let images = (0..).find(|n| n * (n + 1) / 2 > x.len()).expect("some");
+        let pairs = images * (images - 1_usize).max(0) / 2;
+        prop_assume!(images > 2);
+        let [a, b] = [x, y].map(|v| Rdm::from_condensed(v[..pairs].to_vec()).expect("in order"));
+        let [x, y] = [&a, &b].map(|m| (0..images * images).map(|k| m.get(k / images, k % images).expect("defined")).collect::<Vec<_>>());
+        let prepared = Prepared::new(a);
+        for method in TAUS {
             prop_assert_eq!(prepared.similarity_over(&b, method, Over::FullMatrix).value, naive_tau(&x, &y, method));
         }
     }
 
     #[test]
-    fn tau_looks_at_order_alone((x, y) in sequences()) {
+    fn ranks_look_at_order_alone((x, y) in sequences()) {
         let risen: Vec<f32> = x.iter().map(|x| x.powi(3) * 7.0 - 3.0).collect();
         let fallen: Vec<f32> = x.iter().map(|x| (-x).exp()).collect();
-        for method in METHODS {
-            let tau = kendall(&x, &y, method);
-            prop_assert_eq!(tau, kendall(&risen, &y, method));
-            prop_assert_eq!(tau.map(|tau| -tau), kendall(&fallen, &y, method));
-            prop_assert_eq!(tau, kendall(&y, &x, method));
+        for method in RANK_METHODS {
+            let alike = correlate(&x, &y, method);
+            prop_assert_eq!(alike, correlate(&risen, &y, method));
+            prop_assert_eq!(alike.map(|alike| -alike), correlate(&fallen, &y, method));
+            prop_assert_eq!(alike, correlate(&y, &x, method));
         }
     }
 
     #[test]
-    fn tau_b_of_a_sequence_with_itself_is_one((x, _) in sequences()) {
+    fn a_sequence_is_like_itself((x, _) in sequences()) {
         let varied = x.iter().any(|&v| v != x[0]);
-        prop_assert_eq!(kendall(&x, &x, Method::TauB), varied.then_some(1.0));
+        for method in [Method::TauB, Method::Spearman, Method::Pearson] {
+            prop_assert_eq!(correlate(&x, &x, method), varied.then_some(1.0));
+        }
+        prop_assert_eq!(correlate(&x, &x, Method::Cosine), x.iter().any(|&v| v != 0.0).then_some(1.0));
+    }
+
+    #[test]
+    fn values_are_alike_in_any_unit((x, y) in sequences(), scale in 0.01..100.0_f32) {
+        let scaled: Vec<f32> = x.iter().map(|x| x * scale).collect();
+        for method in [Method::Pearson, Method::Cosine] {
+            let [a, b] = [&x, &scaled].map(|x| correlate(x, &y, method));
+            prop_assert_eq!(a.is_some(), b.is_some());
+            prop_assert!(a.zip(b).is_none_or(|(a, b)| (a - b).abs() < 1e-6), "{}: {:?} {:?}", method, a, b);
+        }
+    }
+
+    #[test]
+    fn a_matrix_made_elsewhere_is_the_same_matrix((values, features) in patterns()) {
+        let rdm = Rdm::correlation(&values, features);
+        let images = rdm.images();
+        let silent = |image| rdm.constant().contains(&image);
+        let entry = |i, j| if i == j && silent(i) { f32::NAN } else { rdm.get(i, j).unwrap_or(f32::NAN) };
+        let square: Vec<f32> = (0..images * images).map(|k| entry(k / images, k % images)).collect();
+        let doubled: Vec<f64> = square.iter().map(|&v| f64::from(v)).collect();
+        let made = [Rdm::from_condensed(rdm.upper().to_vec()), Rdm::from_square(&square), Rdm::from_square(&doubled)];
+        for made in made {
+            let made = made.expect("in order");
+            prop_assert_eq!(made.images(), images);
+            // With one image that speaks, there is no other that it could speak to.
+            let alone = images - rdm.constant().len() == 1;
+            prop_assert!(made.constant() == rdm.constant() || alone && made.constant().len() == images);
+            prop_assert!(made.upper().iter().zip(rdm.upper()).all(|(a, b)| a == b || a.is_nan() && b.is_nan()));
+        }
     }
 }
 
 #[test]
-fn methods_are_written_as_in_the_study_file() {
-    for (method, name) in METHODS.into_iter().zip(["tau-b", "tau-a"]) {
+fn methods_and_distances_are_written_as_in_the_study_file() {
+    let names = ["tau-b", "tau-a", "rho-a", "spearman", "pearson", "cosine"];
+    for (method, name) in Method::ALL.into_iter().zip(names) {
         assert_eq!(method.to_string(), name);
         assert_eq!(serde_json::to_value(method).expect("plain"), name);
         assert_eq!(serde_json::from_value::<Method>(name.into()).expect("known"), method);
     }
+    for (distance, name) in Distance::ALL.into_iter().zip(["correlation", "cosine", "euclidean", "squared-euclidean"]) {
+        assert_eq!(distance.to_string(), name);
+        assert_eq!(serde_json::to_value(distance).expect("plain"), name);
+        assert_eq!(serde_json::from_value::<Distance>(name.into()).expect("known"), distance);
+    }
+}
+
+#[test]
+fn only_the_taus_look_at_the_full_matrix() {
+    let full = Method::ALL.into_iter().filter(|method| method.allows(Over::FullMatrix));
+    assert_eq!(full.collect::<Vec<_>>(), TAUS);
+    assert!(Method::ALL.into_iter().all(|method| method.allows(Over::Triangle)));
+}
+
+#[test]
+#[should_panic(expected = "spearman is taken over the triangle only")]
+fn others_are_refused() {
+    let rdm = Rdm::correlation(&[1.0, 2.0, 2.0, 1.0], 2);
+    Prepared::new(rdm.clone()).similarity_over(&rdm, Method::Spearman, Over::FullMatrix);
 }

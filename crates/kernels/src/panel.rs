@@ -1,0 +1,48 @@
+//! Products of vectors with vectors, sixteen by sixteen.
+
+use crate::gemm::Outer;
+use crate::simd::{BLOCK, Lanes, Simd, Work};
+
+/// So many numbers are summed one after the other. Where many of them are equal, as after a ReLU, rounding errors have the same
+/// sign and add up; so runs are short, and their sums are summed.
+const RUN: usize = 32;
+
+/// Sixteen rows of sixteen sums.
+type Sums = [[f32; BLOCK]; BLOCK];
+
+/// The products of each of sixteen vectors with each of sixteen others, on the calling thread.
+///
+/// Sixteen vectors lie side by side in a *panel*: `a[k][i]` is number `k` of vector `i`. The result holds the product of
+/// vector `i` of `a` with vector `j` of `b` at `[i][j]`, summed in single precision, in an order that depends on the depth alone.
+/// Multiplications and additions are fused where the processor can, so that last bits may differ between processors.
+///
+/// # Panics
+/// If the panels are not equally deep.
+#[must_use]
+pub fn panel_products(a: &[[f32; BLOCK]], b: &[[f32; BLOCK]]) -> [[f32; BLOCK]; BLOCK] {
+    assert_eq!(a.len(), b.len(), "the panels are not equally deep");
+    Simd::current().run(Panels { a, b })
+}
+
+struct Panels<'a> {
+    a: &'a [[f32; BLOCK]],
+    b: &'a [[f32; BLOCK]],
+}
+
+impl Work for Panels<'_> {
+    type Output = Sums;
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Sums {
+        let (mut sums, mut run) = ([[0.0; BLOCK]; BLOCK], [[0.0; BLOCK]; BLOCK]);
+        for (a, b) in self.a.chunks(RUN).zip(self.b.chunks(RUN)) {
+            let rows = a.len();
+            Outer { a: a.as_flattened(), b: b.as_flattened(), c: run.as_flattened_mut(), c_row: BLOCK, rows, add: false }
+                .run::<L>();
+            for (sums, run) in sums.iter_mut().zip(&run) {
+                // SAFETY: both are sixteen numbers.
+                unsafe { (L::load(sums.as_ptr()) + L::load(run.as_ptr())).store(sums.as_mut_ptr()) };
+            }
+        }
+        sums
+    }
+}
