@@ -5,7 +5,7 @@ use super::Layout;
 use super::large::sum_bias;
 use super::tiles::{Domain, Grid, Job};
 use super::transform::Transform;
-use super::weights::Filters;
+use super::weights::{Filters, Room};
 use crate::ConvolutionGradients;
 use crate::convolution::{Backward, Forward};
 use crate::gemm::{Outer, Product};
@@ -109,13 +109,13 @@ impl<X: Transform> Work for ForwardGroup<'_, X> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let layout = Layout { rows: self.filters.input_blocks() * BLOCK, blocks: self.blocks.len() };
-        let mut u = scratch(layout.len(Matrices::<X>::POINTS));
+        let (mut u, mut room) = (scratch(layout.len(Matrices::<X>::POINTS)), Room::new());
         for output in self.blocks.clone() {
             for input in 0..self.filters.input_blocks() {
                 // SAFETY: `u` is this task's own.
                 unsafe {
                     let (pair, block) = ((output, input), output - self.blocks.start);
-                    self.filters.transform::<L, X>(self.call.weight, pair, u.target(), layout, block);
+                    self.filters.transform::<L, X>(self.call.weight, pair, u.target(), layout, block, &mut room);
                 }
             }
         }
@@ -242,13 +242,13 @@ impl<X: Transform> Work for BackwardGroup<'_, X> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let layout = Layout { rows: self.filters.output_blocks() * BLOCK, blocks: self.blocks.len() };
-        let mut u = scratch(layout.len(Matrices::<X>::POINTS));
+        let (mut u, mut room) = (scratch(layout.len(Matrices::<X>::POINTS)), Room::new());
         for input in self.blocks.clone() {
             for output in 0..self.filters.output_blocks() {
                 // SAFETY: `u` is this task's own.
                 unsafe {
                     let (pair, block) = ((output, input), input - self.blocks.start);
-                    self.filters.transform_back::<L, X>(self.call.weight, pair, u.target(), layout, block);
+                    self.filters.transform_back::<L, X>(self.call.weight, pair, u.target(), layout, block, &mut room);
                 }
             }
         }
@@ -296,12 +296,12 @@ impl<X: Transform> Work for WeightGradients<'_, X> {
                 }
             }
         }
-        let mut pairs = du.chunks(pair);
+        let (mut pairs, mut room) = (du.chunks(pair), Room::new());
         for output in self.outputs.clone() {
             for input in self.inputs.clone() {
                 let Some(du) = pairs.next() else { return };
                 // SAFETY: each task writes the weights of its own pairs of blocks.
-                unsafe { self.filters.gradient::<L, X>(du, POINT, (output, input), self.dw) };
+                unsafe { self.filters.gradient::<L, X>(du, POINT, (output, input), self.dw, &mut room) };
             }
         }
     }
