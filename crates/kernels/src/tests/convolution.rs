@@ -187,7 +187,7 @@ fn the_chosen_algorithms_are_right() {
         ((2, 9, 9), Convolution { inputs: 8, outputs: 12, kernel: [1, 1], stride: [2, 2], padding: [0, 0] }),
     ] {
         let case = Case::of(at, shape);
-        case.check_all(&[Algorithm::of(&shape, case.at)]);
+        case.check_all(&[Algorithm::forward(&shape, case.at), Algorithm::backward(&shape, case.at)]);
     }
 }
 
