@@ -114,19 +114,22 @@ pub(crate) enum Algorithm {
 }
 
 impl Algorithm {
-    /// The fastest one forward. Measured: the schedule for large maps wins as soon as the transformed weights serve enough tiles,
-    /// unless they are too many to stay in a last-level cache.
+    /// The fastest one forward. Measured: the schedule for large maps wins as soon as the transformed weights serve enough tiles.
     pub(crate) fn forward(shape: &Convolution, at: Maps) -> Algorithm {
-        let weights = 4 * 36 * shape.inputs * shape.outputs;
-        let large = 4 * tiles(at) >= shape.inputs.max(shape.outputs) && weights < 12 << 20;
+        let large = 4 * tiles(at) >= shape.inputs.max(shape.outputs) && Algorithm::keeps_weights(shape);
         Algorithm::of(shape, at, if large { Algorithm::Large } else { Algorithm::Small })
     }
 
     /// The fastest one backward. Measured: the schedule for large maps keeps a sum for every transformed weight and part, and wins only if
     /// tiles are many more than channels.
     pub(crate) fn backward(shape: &Convolution, at: Maps) -> Algorithm {
-        let large = tiles(at) >= 4 * shape.inputs.min(shape.outputs);
+        let large = tiles(at) >= 4 * shape.inputs.min(shape.outputs) && Algorithm::keeps_weights(shape);
         Algorithm::of(shape, at, if large { Algorithm::Large } else { Algorithm::Small })
+    }
+
+    /// Do the transformed weights stay in a last-level cache? There are 36 for each pair of channels.
+    fn keeps_weights(shape: &Convolution) -> bool {
+        36 * 4 * shape.inputs * shape.outputs < 12 << 20
     }
 
     fn of(shape: &Convolution, at: Maps, schedule: Algorithm) -> Algorithm {

@@ -191,6 +191,22 @@ fn the_chosen_algorithms_are_right() {
     }
 }
 
+/// The error that the documentation states, on a layer of VGG19.
+#[test]
+fn winograd_convolutions_are_as_exact_as_promised() {
+    let case = Case::of((2, 8, 8), Convolution::three_by_three(256, 64));
+    let (x, weight) = (case.x(), case.weight());
+    let call = Forward { simd: Simd::current(), x: &x, at: case.at, shape: case.shape, weight: &weight, bias: None, relu: false };
+    let expected = reference(&call);
+    let square = |numbers: &[f64]| (numbers.iter().map(|x| x * x).sum::<f64>() / numbers.len() as f64).sqrt();
+    for (algorithm, error) in [(Algorithm::Large, 5e-6), (Algorithm::Small, 5e-6), (Algorithm::Columns, 1e-6)] {
+        let y = convolve_by(algorithm, &call);
+        let differences: Vec<f64> = y.iter().zip(&expected).map(|(&y, e)| f64::from(y) - e).collect();
+        let relative = square(&differences) / square(&expected);
+        assert!(relative < error, "{algorithm:?}: {relative}");
+    }
+}
+
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     for (at, shape) in [

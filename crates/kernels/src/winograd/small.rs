@@ -14,8 +14,11 @@ use crate::simd::{BLOCK, Lanes, Work};
 use crate::threads::{each, part, parts, pieces};
 use std::ops::Range;
 
-/// How many blocks of channels are computed together: more read the patches less often, fewer fit the cache better.
-const GROUP: usize = 2;
+/// How many blocks of channels are computed together: more read the patches less often, fewer fit the cache better. With many threads
+/// one at a time, so that all have something to do; the results are the same.
+fn group(blocks: usize) -> usize {
+    if blocks >= 4 * rayon::current_num_threads() { 2 } else { 1 }
+}
 
 /// How many tiles are multiplied with the same weights before they are transformed back.
 const CHUNK: usize = 160;
@@ -36,8 +39,9 @@ pub(crate) fn forward<X: Transform>(call: &Forward) -> Vec<f32> {
         });
     });
     let write = |y: Target| {
-        each(outputs.blocks().div_ceil(GROUP), call.cost(), |i| {
-            let blocks = i * GROUP..outputs.blocks().min((i + 1) * GROUP);
+        let group = group(outputs.blocks());
+        each(outputs.blocks().div_ceil(group), call.cost(), |i| {
+            let blocks = i * group..outputs.blocks().min((i + 1) * group);
             call.simd.run(ForwardGroup { call, filters, outputs, v: &v, blocks, y });
         });
     };
@@ -166,9 +170,10 @@ pub(crate) fn backward<X: Transform>(call: &Backward) -> ConvolutionGradients {
     let (mut v, mut dm) = (Matrices::new(inputs), Matrices::new(outputs));
     let dbias = transform_both(call, &zeros, &mut v, &mut dm);
     let write = |dx: Target| {
-        let groups = if call.want_dx { inputs.blocks().div_ceil(GROUP) } else { 0 };
+        let group = group(inputs.blocks());
+        let groups = if call.want_dx { inputs.blocks().div_ceil(group) } else { 0 };
         each(groups, call.cost() / 2, |i| {
-            let blocks = i * GROUP..inputs.blocks().min((i + 1) * GROUP);
+            let blocks = i * group..inputs.blocks().min((i + 1) * group);
             call.simd.run(BackwardGroup { call, filters, inputs, dm: &dm, zeros: &zeros, blocks, dx });
         });
     };
