@@ -9,8 +9,8 @@
 //! | convolution, with bias and ReLU | [`convolve`] | [`convolve_back`] |
 //! | batch normalisation, with ReLU | [`normalise_by_batch`], [`normalise_by`] | [`normalise_by_batch_back`] |
 //! | ReLU alone | [`relu`] | [`relu_back`] |
-//! | max-pool 2×2 | [`pool`] | [`pool_back`] |
-//! | dense layer, with bias and ReLU | [`dense`] | [`dense_back`] |
+//! | max-pool 2×2 | [`pool()`] | [`pool_back`] |
+//! | dense layer, with bias and ReLU | [`dense()`] | [`dense_back`] |
 //! | stochastic gradient descent with lost weights | [`descend`] | |
 //!
 //! ```
