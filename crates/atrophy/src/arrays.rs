@@ -45,7 +45,8 @@ pub fn read(place: &str) -> Result<Array> {
         Err(file) => match file.try_data::<f64>() {
             Ok(data) => Values::F64(collect(place, data, &shape, order)?),
             Err(file) => {
-                let message = format!("{place} holds {}; convert it: numpy.save(..., array.astype('float32'))", file.dtype().descr());
+                let message =
+                    format!("{place} holds {}; convert it: numpy.save(..., array.astype('float32'))", file.dtype().descr());
                 return Err(Trouble::new(Exit::Data, message));
             }
         },
@@ -59,7 +60,10 @@ pub fn read_labels(place: &str) -> Result<Vec<i64>> {
     let file = open(place, &bytes)?;
     let shape = shape(place, &file)?;
     if shape.len() != 1 {
-        return Err(Trouble::new(Exit::Data, format!("{place} has {} dimensions; labels have one, a number for each image", shape.len())));
+        return Err(Trouble::new(
+            Exit::Data,
+            format!("{place} has {} dimensions; labels have one, a number for each image", shape.len()),
+        ));
     }
     macro_rules! whole {
         ($file:expr, $($number:ty),+) => {{
@@ -88,12 +92,18 @@ fn bytes(place: &str) -> Result<Vec<u8>> {
     }
     let file = File::open(&path).or_trouble(Exit::Data, || format!("cannot read {path}"))?;
     let mut archive = zip::ZipArchive::new(file).or_trouble(Exit::Data, || format!("{path} is no .npz archive"))?;
-    let names: Vec<String> = archive.file_names().map(|name| name.trim_end_matches(".npy").to_owned()).collect();
+    let names = archive.file_names().map(|name| name.map(|name| name.trim_end_matches(".npy").to_owned()));
+    let names: Vec<String> =
+        names.collect::<std::result::Result<_, _>>().or_trouble(Exit::Data, || format!("{path} is no .npz archive"))?;
     let name = match (name, names.as_slice()) {
         (Some(name), _) => name.to_owned(),
         (None, [only]) => only.clone(),
         (None, _) => {
-            let message = format!("{path} holds {} arrays; name one, as in {path}:{}", names.len(), names.first().map_or("NAME", String::as_str));
+            let message = format!(
+                "{path} holds {} arrays; name one, as in {path}:{}",
+                names.len(),
+                names.first().map_or("NAME", String::as_str)
+            );
             return Err(Trouble::new(Exit::Data, message));
         }
     };
@@ -114,7 +124,12 @@ fn shape<R: Read>(place: &str, file: &NpyFile<R>) -> Result<Vec<usize>> {
 }
 
 /// The values with the last dimension running fastest.
-fn collect<T: Deserialize + Copy, R: Read>(place: &str, data: npyz::NpyReader<T, R>, shape: &[usize], order: Order) -> Result<Vec<T>> {
+fn collect<T: Deserialize + Copy, R: Read>(
+    place: &str,
+    data: npyz::NpyReader<T, R>,
+    shape: &[usize],
+    order: Order,
+) -> Result<Vec<T>> {
     let stored: Vec<T> = data.collect::<std::io::Result<_>>().or_trouble(Exit::Data, || format!("{place} is cut off"))?;
     if order == Order::C || shape.len() < 2 {
         return Ok(stored);

@@ -106,8 +106,10 @@ impl RdmRequest {
             self.draw(&rdm, picture)?;
         }
         let undefined = rdm.upper().iter().filter(|value| value.is_nan()).count();
-        let left = if undefined > 0 { format!(", {undefined} of them undefined (patterns without variation)") } else { String::new() };
-        let text = format!("{}: {images} images, {} pairs{left}, {} distance", self.output.display(), rdm.upper().len(), self.distance);
+        let left =
+            if undefined > 0 { format!(", {undefined} of them undefined (patterns without variation)") } else { String::new() };
+        let text =
+            format!("{}: {images} images, {} pairs{left}, {} distance", self.output.display(), rdm.upper().len(), self.distance);
         let object = json!({
             "value": self.output, "distance": self.distance, "images": images, "features": features,
             "pairs": rdm.upper().len(), "pairs_undefined": undefined,
@@ -124,7 +126,8 @@ impl RdmRequest {
                 picture.values.iter().copied().filter(|value| !value.is_nan()).fold(f32::MIN_POSITIVE, f32::max)
             }
         };
-        let png = report::picture(picture.side, &picture.values, highest).or_trouble(Exit::Failed, || "cannot draw the picture".to_owned())?;
+        let png = report::picture(picture.side, &picture.values, highest)
+            .or_trouble(Exit::Failed, || "cannot draw the picture".to_owned())?;
         write_aside(path, &png)
     }
 }
@@ -141,7 +144,13 @@ impl CompareRequest {
     fn compare(&self, method: Method) -> Result<Told> {
         let (a, b) = (matrix(&self.a)?, matrix(&self.b)?);
         if a.images() != b.images() {
-            let message = format!("{} is over {} images and {} over {}; compare matrices over the same", self.a, a.images(), self.b, b.images());
+            let message = format!(
+                "{} is over {} images and {} over {}; compare matrices over the same",
+                self.a,
+                a.images(),
+                self.b,
+                b.images()
+            );
             return Err(Trouble::new(Exit::Data, message));
         }
         let interval = self.bootstrap.map(|resamples| (resamples, bootstrap(&a, &b, method, resamples as usize, self.seed)));
@@ -157,7 +166,8 @@ impl CompareRequest {
         });
         if let Some((resamples, sure)) = interval {
             let (low, high) = (value(sure.lower), value(sure.upper));
-            text += &format!("\n95 % interval {low} to {high}, bootstrap over images ({resamples} resamples, seed {})", self.seed);
+            text +=
+                &format!("\n95 % interval {low} to {high}, bootstrap over images ({resamples} resamples, seed {})", self.seed);
             object["interval"] = json!({ "lower": sure.lower, "upper": sure.upper, "resamples": resamples, "undefined": sure.undefined, "seed": self.seed });
         }
         Ok(Told { text, object })
@@ -200,7 +210,9 @@ fn matrix(place: &str) -> Result<Rdm> {
         ([rows, columns], Values::F32(values)) if rows == columns => Rdm::from_square(&values),
         ([rows, columns], Values::F64(values)) if rows == columns => Rdm::from_square(&values),
         _ => {
-            let message = format!("{place} has the shape {shape:?}; a dissimilarity matrix is square or an upper triangle (make one with `atrophy rdm`)");
+            let message = format!(
+                "{place} has the shape {shape:?}; a dissimilarity matrix is square or an upper triangle (make one with `atrophy rdm`)"
+            );
             return Err(Trouble::new(Exit::Data, message));
         }
     };

@@ -5,6 +5,7 @@
 mod bad_input;
 mod house;
 mod resume;
+mod similarity;
 mod studies;
 mod whole;
 

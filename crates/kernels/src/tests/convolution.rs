@@ -187,7 +187,23 @@ fn the_chosen_algorithms_are_right() {
         ((2, 9, 9), Convolution { inputs: 8, outputs: 12, kernel: [1, 1], stride: [2, 2], padding: [0, 0] }),
     ] {
         let case = Case::of(at, shape);
-        case.check_all(&[Algorithm::of(&shape, case.at)]);
+        case.check_all(&[Algorithm::forward(&shape, case.at), Algorithm::backward(&shape, case.at)]);
+    }
+}
+
+/// The error that the documentation states, on a layer of VGG19.
+#[test]
+fn winograd_convolutions_are_as_exact_as_promised() {
+    let case = Case::of((2, 8, 8), Convolution::three_by_three(256, 64));
+    let (x, weight) = (case.x(), case.weight());
+    let call = Forward { simd: Simd::current(), x: &x, at: case.at, shape: case.shape, weight: &weight, bias: None, relu: false };
+    let expected = reference(&call);
+    let square = |numbers: &[f64]| (numbers.iter().map(|x| x * x).sum::<f64>() / numbers.len() as f64).sqrt();
+    for (algorithm, error) in [(Algorithm::Large, 5e-6), (Algorithm::Small, 5e-6), (Algorithm::Columns, 1e-6)] {
+        let y = convolve_by(algorithm, &call);
+        let differences: Vec<f64> = y.iter().zip(&expected).map(|(&y, e)| f64::from(y) - e).collect();
+        let relative = square(&differences) / square(&expected);
+        assert!(relative < error, "{algorithm:?}: {relative}");
     }
 }
 

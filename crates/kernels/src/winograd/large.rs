@@ -4,7 +4,7 @@
 use super::Layout;
 use super::tiles::{Domain, Grid, Job};
 use super::transform::{Lavin, Transform};
-use super::weights::Filters;
+use super::weights::{Filters, Room};
 use crate::ConvolutionGradients;
 use crate::convolution::{Backward, Forward};
 use crate::gemm::{Outer, Product};
@@ -77,13 +77,28 @@ impl Work for TransformWeights<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
+        let mut room = Room::new();
         for other in 0..self.layout.rows / BLOCK {
             // SAFETY: each task writes the columns of its own block.
             unsafe {
                 if self.transposed {
-                    self.filters.transform_back::<L, Lavin>(self.weight, (other, self.block), self.u, self.layout, self.block);
+                    self.filters.transform_back::<L, Lavin>(
+                        self.weight,
+                        (other, self.block),
+                        self.u,
+                        self.layout,
+                        self.block,
+                        &mut room,
+                    );
                 } else {
-                    self.filters.transform::<L, Lavin>(self.weight, (self.block, other), self.u, self.layout, self.block);
+                    self.filters.transform::<L, Lavin>(
+                        self.weight,
+                        (self.block, other),
+                        self.u,
+                        self.layout,
+                        self.block,
+                        &mut room,
+                    );
                 }
             }
         }
@@ -291,7 +306,7 @@ impl Work for SumWeights<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         const POINT: usize = BLOCK * BLOCK + BLOCK;
-        let mut sums = scratch(POINTS * POINT);
+        let (mut sums, mut room) = (scratch(POINTS * POINT), Room::new());
         for input in 0..self.filters.input_blocks() {
             for point in 0..POINTS {
                 let from = self.layout.at(point, self.output) + input * BLOCK * BLOCK;
@@ -305,7 +320,7 @@ impl Work for SumWeights<'_> {
                 }
             }
             // SAFETY: each task writes the weights of its own block of outputs.
-            unsafe { self.filters.gradient::<L, Lavin>(&sums, POINT, (self.output, input), self.dw) };
+            unsafe { self.filters.gradient::<L, Lavin>(&sums, POINT, (self.output, input), self.dw, &mut room) };
         }
     }
 }

@@ -5,7 +5,7 @@ use super::Layout;
 use super::large::sum_bias;
 use super::tiles::{Domain, Grid, Job};
 use super::transform::Transform;
-use super::weights::Filters;
+use super::weights::{Filters, Room};
 use crate::ConvolutionGradients;
 use crate::convolution::{Backward, Forward};
 use crate::gemm::{Outer, Product};
@@ -14,8 +14,11 @@ use crate::simd::{BLOCK, Lanes, Work};
 use crate::threads::{each, part, parts, pieces};
 use std::ops::Range;
 
-/// How many blocks of channels are computed together: more read the patches less often, fewer fit the cache better.
-const GROUP: usize = 2;
+/// How many blocks of channels are computed together: more read the patches less often, fewer fit the cache better. With many threads
+/// one at a time, so that all have something to do; the results are the same.
+fn group(blocks: usize) -> usize {
+    if blocks >= 4 * rayon::current_num_threads() { 2 } else { 1 }
+}
 
 /// How many tiles are multiplied with the same weights before they are transformed back.
 const CHUNK: usize = 160;
@@ -36,8 +39,9 @@ pub(crate) fn forward<X: Transform>(call: &Forward) -> Vec<f32> {
         });
     });
     let write = |y: Target| {
-        each(outputs.blocks().div_ceil(GROUP), call.cost(), |i| {
-            let blocks = i * GROUP..outputs.blocks().min((i + 1) * GROUP);
+        let group = group(outputs.blocks());
+        each(outputs.blocks().div_ceil(group), call.cost(), |i| {
+            let blocks = i * group..outputs.blocks().min((i + 1) * group);
             call.simd.run(ForwardGroup { call, filters, outputs, v: &v, blocks, y });
         });
     };
@@ -109,13 +113,13 @@ impl<X: Transform> Work for ForwardGroup<'_, X> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let layout = Layout { rows: self.filters.input_blocks() * BLOCK, blocks: self.blocks.len() };
-        let mut u = scratch(layout.len(Matrices::<X>::POINTS));
+        let (mut u, mut room) = (scratch(layout.len(Matrices::<X>::POINTS)), Room::new());
         for output in self.blocks.clone() {
             for input in 0..self.filters.input_blocks() {
                 // SAFETY: `u` is this task's own.
                 unsafe {
                     let (pair, block) = ((output, input), output - self.blocks.start);
-                    self.filters.transform::<L, X>(self.call.weight, pair, u.target(), layout, block);
+                    self.filters.transform::<L, X>(self.call.weight, pair, u.target(), layout, block, &mut room);
                 }
             }
         }
@@ -166,9 +170,10 @@ pub(crate) fn backward<X: Transform>(call: &Backward) -> ConvolutionGradients {
     let (mut v, mut dm) = (Matrices::new(inputs), Matrices::new(outputs));
     let dbias = transform_both(call, &zeros, &mut v, &mut dm);
     let write = |dx: Target| {
-        let groups = if call.want_dx { inputs.blocks().div_ceil(GROUP) } else { 0 };
+        let group = group(inputs.blocks());
+        let groups = if call.want_dx { inputs.blocks().div_ceil(group) } else { 0 };
         each(groups, call.cost() / 2, |i| {
-            let blocks = i * GROUP..inputs.blocks().min((i + 1) * GROUP);
+            let blocks = i * group..inputs.blocks().min((i + 1) * group);
             call.simd.run(BackwardGroup { call, filters, inputs, dm: &dm, zeros: &zeros, blocks, dx });
         });
     };
@@ -242,13 +247,13 @@ impl<X: Transform> Work for BackwardGroup<'_, X> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let layout = Layout { rows: self.filters.output_blocks() * BLOCK, blocks: self.blocks.len() };
-        let mut u = scratch(layout.len(Matrices::<X>::POINTS));
+        let (mut u, mut room) = (scratch(layout.len(Matrices::<X>::POINTS)), Room::new());
         for input in self.blocks.clone() {
             for output in 0..self.filters.output_blocks() {
                 // SAFETY: `u` is this task's own.
                 unsafe {
                     let (pair, block) = ((output, input), input - self.blocks.start);
-                    self.filters.transform_back::<L, X>(self.call.weight, pair, u.target(), layout, block);
+                    self.filters.transform_back::<L, X>(self.call.weight, pair, u.target(), layout, block, &mut room);
                 }
             }
         }
@@ -296,12 +301,12 @@ impl<X: Transform> Work for WeightGradients<'_, X> {
                 }
             }
         }
-        let mut pairs = du.chunks(pair);
+        let (mut pairs, mut room) = (du.chunks(pair), Room::new());
         for output in self.outputs.clone() {
             for input in self.inputs.clone() {
                 let Some(du) = pairs.next() else { return };
                 // SAFETY: each task writes the weights of its own pairs of blocks.
-                unsafe { self.filters.gradient::<L, X>(du, POINT, (output, input), self.dw) };
+                unsafe { self.filters.gradient::<L, X>(du, POINT, (output, input), self.dw, &mut room) };
             }
         }
     }

@@ -5,15 +5,25 @@
 
 use super::Layout;
 use super::transform::{SIDE, Square, Transform, both_ways};
-use crate::scratch::Target;
+use crate::scratch::{Scratch, Target, scratch};
 use crate::simd::{BLOCK, Lanes};
 
 /// The taps of one filter, and of the filters of sixteen inputs.
 const TAPS: usize = 9;
 const ROW: usize = BLOCK * TAPS;
 
-/// A block of weights on the way: 144 rows of 16 numbers.
-type Block = [f32; ROW * BLOCK];
+/// Room for blocks of weights on their way, 144 rows of 16 numbers each. A task takes it once.
+pub(super) struct Room(Scratch);
+
+impl Room {
+    pub(super) fn new() -> Room {
+        Room(scratch(2 * ROW * BLOCK))
+    }
+
+    fn halves(&mut self) -> (&mut [f32], &mut [f32]) {
+        self.0.split_at_mut(ROW * BLOCK)
+    }
+}
 
 /// The number of weights of one convolution, which is how they lie in memory.
 #[derive(Clone, Copy)]
@@ -41,16 +51,16 @@ impl Filters {
         ((self.outputs - output).min(BLOCK), (self.inputs - input).min(BLOCK), (output * self.inputs + input) * TAPS)
     }
 
-    /// The weights of a pair of blocks, rows `input * 9 + tap` of 16 outputs.
+    /// The weights of a pair of blocks, rows `input * 9 + tap` of 16 outputs, in the first half of the room.
     #[inline(always)]
-    fn read<L: Lanes>(self, w: &[f32], output_block: usize, input_block: usize, block: &mut Block) {
+    fn read<L: Lanes>(self, w: &[f32], pair: (usize, usize), room: &mut Room) {
         assert!(w.len() == self.len());
-        let (outputs, inputs, first) = self.extent(output_block, input_block);
-        let mut padded;
+        let (outputs, inputs, first) = self.extent(pair.0, pair.1);
+        let (panel, padded) = room.halves();
         let (from, row) = if outputs == BLOCK && inputs == BLOCK {
             (w[first..].as_ptr(), self.inputs * TAPS)
         } else {
-            padded = [0.0; ROW * BLOCK];
+            padded.fill(0.0);
             for output in 0..outputs {
                 let from = first + output * self.inputs * TAPS;
                 padded[output * ROW..][..inputs * TAPS].copy_from_slice(&w[from..from + inputs * TAPS]);
@@ -59,7 +69,7 @@ impl Filters {
         };
         for square in 0..TAPS {
             // SAFETY: both have sixteen rows of 144 numbers: `extent` says that the whole block is inside of `w`.
-            unsafe { L::transpose(from.add(square * BLOCK), row, block[square * BLOCK * BLOCK..].as_mut_ptr(), BLOCK) };
+            unsafe { L::transpose(from.add(square * BLOCK), row, panel[square * BLOCK * BLOCK..].as_mut_ptr(), BLOCK) };
         }
     }
 
@@ -75,9 +85,10 @@ impl Filters {
         u: Target,
         layout: Layout,
         block: usize,
+        room: &mut Room,
     ) {
-        let mut panel = [0.0; ROW * BLOCK];
-        self.read::<L>(w, pair.0, pair.1, &mut panel);
+        self.read::<L>(w, pair, room);
+        let (panel, _) = room.halves();
         let first = layout.at(0, block) + pair.1 * BLOCK * BLOCK;
         assert!(u.len() >= layout.len(X::POINTS * X::POINTS) && block < layout.blocks && (pair.1 + 1) * BLOCK <= layout.rows);
         for input in 0..BLOCK {
@@ -101,9 +112,10 @@ impl Filters {
         u: Target,
         layout: Layout,
         block: usize,
+        room: &mut Room,
     ) {
-        let (mut panel, mut turned) = ([0.0; ROW * BLOCK], [0.0; ROW * BLOCK]);
-        self.read::<L>(w, pair.0, pair.1, &mut panel);
+        self.read::<L>(w, pair, room);
+        let (panel, turned) = room.halves();
         for tap in 0..TAPS {
             // SAFETY: sixteen rows of the panel, nine rows apart, and sixteen of `turned`.
             unsafe {
@@ -128,9 +140,16 @@ impl Filters {
     /// # Safety
     /// Nobody else uses this pair's weights in `dw` now.
     #[inline(always)]
-    pub(super) unsafe fn gradient<L: Lanes, X: Transform>(self, du: &[f32], point: usize, pair: (usize, usize), dw: Target) {
+    pub(super) unsafe fn gradient<L: Lanes, X: Transform>(
+        self,
+        du: &[f32],
+        point: usize,
+        pair: (usize, usize),
+        dw: Target,
+        room: &mut Room,
+    ) {
         assert!(dw.len() == self.len() && du.len() >= (X::POINTS * X::POINTS - 1) * point + BLOCK * BLOCK);
-        let mut panel = [0.0; ROW * BLOCK];
+        let (panel, padded) = room.halves();
         for input in 0..BLOCK {
             // SAFETY: `du` has sixteen rows at each point, by the assertion; the panel has nine rows for each input.
             unsafe {
@@ -142,7 +161,7 @@ impl Filters {
             }
         }
         // SAFETY: what the caller promises.
-        unsafe { self.write::<L>(&panel, pair, dw) };
+        unsafe { self.write::<L>(panel, padded, pair, dw) };
     }
 
     /// Writes a pair of blocks back to PyTorch's order.
@@ -150,9 +169,9 @@ impl Filters {
     /// # Safety
     /// Nobody else uses this pair's weights in `dw` now.
     #[inline(always)]
-    unsafe fn write<L: Lanes>(self, panel: &Block, pair: (usize, usize), dw: Target) {
+    unsafe fn write<L: Lanes>(self, panel: &[f32], padded: &mut [f32], pair: (usize, usize), dw: Target) {
         let (outputs, inputs, first) = self.extent(pair.0, pair.1);
-        let mut padded = [0.0; ROW * BLOCK];
+        assert!(panel.len() == ROW * BLOCK && padded.len() == panel.len());
         let whole = outputs == BLOCK && inputs == BLOCK;
         // SAFETY: `extent` says that the whole block, or `outputs` rows of `inputs` filters, are inside of `dw`.
         unsafe {
