@@ -436,6 +436,8 @@ pub fn write_aside(path: &Path, bytes: &[u8]) -> Result<()> {
         fs::rename(&aside, path)?;
         #[cfg(unix)]
         if let Some(folder) = path.parent() {
+            // the parent of a bare name is the empty path, which is no folder
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
             File::open(folder)?.sync_all()?;
         }
         Ok(())

@@ -141,7 +141,51 @@ fn files_that_cannot_be_used_are_refused() {
     .collect();
     assert!(messages.iter().all(|message| message.contains("exit 3")));
     assert!(!toy.path("out.npy").exists());
-    insta::assert_snapshot!(messages.join("\n\n"), @"");
+    insta::assert_snapshot!(messages.join("\n\n"), @"
+    rdm nothing.npy -o out.npy
+    exit 3
+    error: cannot read nothing.npy: No such file or directory (os error 2)
+
+    rdm text.npy -o out.npy
+    exit 3
+    error: text.npy is no NumPy file: magic not found for NPY file
+
+    rdm nan.npy -o out.npy
+    exit 3
+    error: nan.npy: feature 0 of image 1 is NaN (counted from 0)
+
+    rdm one.npy -o out.npy
+    exit 3
+    error: one.npy: one image has no pair; give at least two
+
+    rdm short.npy -o out.npy
+    exit 3
+    error: short.npy is cut off: failed to fill whole buffer
+
+    rdm whole.npy -o out.npy
+    exit 3
+    error: whole.npy holds '<i4'; convert it: numpy.save(..., array.astype('float32'))
+
+    rdm two.npz -o out.npy
+    exit 3
+    error: two.npz holds 2 arrays; name one, as in two.npz:conv1
+
+    rdm two.npz:conv3 -o out.npy
+    exit 3
+    error: two.npz has no array 'conv3' (it has conv1, conv2): specified file not found in archive
+
+    rdm a.npy -o out.npy --labels three.npy
+    exit 3
+    error: three.npy holds '<f4'; labels are whole numbers
+
+    compare four.npy three.npy
+    exit 3
+    error: four.npy: 4 values are not the pairs of any number of images (that would be 1, 3, 6, 10, … n(n-1)/2); a whole square matrix has n² values
+
+    compare a.npy a.npy
+    exit 3
+    error: a.npy has the shape [6, 5]; a dissimilarity matrix is square or an upper triangle (make one with `atrophy rdm`)
+    ");
 }
 
 #[test]
