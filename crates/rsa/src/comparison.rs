@@ -42,8 +42,8 @@ impl Prepared {
 
     /// Finds now what a method needs, in place of at the first comparison.
     ///
-    /// Cost for n pairs: O(n). For a tau, 4 bytes for each pair to keep and 8 more meanwhile; for Spearman and rho-a, 4 bytes to keep and
-    /// 12 more meanwhile; for Pearson and cosine, nothing.
+    /// Cost for n pairs: O(n). For a tau, 4 bytes for each pair to keep; for Spearman and rho-a, 4 bytes to keep and 8 more
+    /// meanwhile; for Pearson and cosine, nothing.
     pub fn prepare(&self, method: Method) {
         match method {
             Method::TauB | Method::TauA => _ = self.ranking(),

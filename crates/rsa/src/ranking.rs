@@ -51,11 +51,6 @@ impl Ranking {
         ranking
     }
 
-    /// Length of the sequence, undefined values included.
-    pub(crate) fn values(&self) -> usize {
-        self.values
-    }
-
     /// The buckets in their order.
     pub(crate) fn buckets(&self) -> Vec<Bucket<'_>> {
         self.ranges.iter().map(|range| Bucket { start: range.start, order: &self.order[range.clone()] }).collect()
