@@ -42,7 +42,7 @@
 //!
 //! // Two layers' answers to the same five images: three features, and two.
 //! let early = [0.0, 1.0, 5.0, 0.0, 2.0, 5.0, 4.0, 1.0, 0.0, 6.0, 3.0, 0.0, 1.0, 1.0, 4.0];
-//! let late = [0.1, 2.0, 0.0, 2.5, 3.0, 0.2, 2.0, 0.0, 0.5, 2.0];
+//! let late = [0.1, 2.0, 0.0, 2.6, 3.0, 0.2, 3.5, 0.0, 0.9, 1.8];
 //!
 //! let a = Rdm::of(&early, 3, Distance::Euclidean)?;
 //! let b = Rdm::of(&late, 2, Distance::Euclidean)?;
