@@ -30,6 +30,7 @@ pub(crate) fn piece(values: usize) -> usize {
 /// Bounds between buckets of about equally many keys. A key that occurs often makes a bucket of its own.
 ///
 /// The range of the keys is cut into narrow bins of equal width, which are counted and then joined.
+#[derive(Clone, Debug)]
 pub(crate) struct Buckets {
     least: u32,
     shift: u32,

@@ -42,8 +42,8 @@ impl Prepared {
 
     /// Finds now what a method needs, in place of at the first comparison.
     ///
-    /// Cost for n pairs: O(n). For a tau, 4 bytes for each pair to keep and 8 more meanwhile; for Spearman and rho-a, 4 bytes to keep and
-    /// 12 more meanwhile; for Pearson and cosine, nothing.
+    /// Cost for n pairs: O(n). For a tau, 4 bytes for each pair to keep; for Spearman and rho-a, 4 bytes to keep and 8 more
+    /// meanwhile; for Pearson and cosine, nothing.
     pub fn prepare(&self, method: Method) {
         match method {
             Method::TauB | Method::TauA => _ = self.ranking(),
@@ -78,7 +78,7 @@ impl Prepared {
         let (x, y) = (self.rdm.upper(), other.upper());
         let (value, pairs_used) = match method {
             Method::TauB | Method::TauA => {
-                let counts = Counts::of(self.ranking(), y);
+                let counts = Counts::of(self.ranking(), x, y);
                 let entries = match over {
                     Over::Triangle => counts,
                     Over::FullMatrix => counts.over_full_matrix(self.speaking_in_both(other), Zeros::of(x, y)),
@@ -86,8 +86,9 @@ impl Prepared {
                 (if method == Method::TauA { entries.tau_a() } else { entries.tau_b() }, counts.values)
             }
             Method::RhoA | Method::Spearman => {
-                let sums = self.rank_sums(y);
-                (if method == Method::RhoA { sums.rho_a() } else { sums.spearman() }, sums.values)
+                let used = defined_in_both(x, y);
+                let sums = self.rank_sums(y, used);
+                (if method == Method::RhoA { sums.rho_a() } else { sums.spearman() }, used)
             }
             Method::Pearson => (moments::pearson(x, y), defined_in_both(x, y)),
             Method::Cosine => (moments::cosine(x, y), defined_in_both(x, y)),
@@ -100,20 +101,17 @@ impl Prepared {
     }
 
     fn ranks(&self) -> &[i32] {
-        self.ranks.get_or_init(|| match self.ranking.get() {
-            Some(ranking) => ranking.ranks(),
-            None => Ranking::of(self.rdm.upper()).ranks(),
-        })
+        let x = self.rdm.upper();
+        self.ranks.get_or_init(|| self.ranking.get().map_or_else(|| ranks(x), |ranking| ranking.ranks(x)))
     }
 
     /// Ranks are among the pairs that are compared; so those of the reference can be used only if they are of the same pairs.
-    fn rank_sums(&self, y: &[f32]) -> RankSums {
+    fn rank_sums(&self, y: &[f32], used: u64) -> RankSums {
         let x = self.rdm.upper();
         if x.par_iter().zip(y).all(|(x, y)| x.is_nan() == y.is_nan()) {
-            return RankSums::of(self.ranks(), &Ranking::of(y));
+            return RankSums::of(self.ranks(), &ranks(y), used);
         }
-        let x_ranks = Ranking::of(&where_defined(x, y)).ranks();
-        RankSums::of(&x_ranks, &Ranking::of(&where_defined(y, x)))
+        RankSums::of(&ranks(&where_defined(x, y)), &ranks(&where_defined(y, x)), used)
     }
 
     /// Number of images that have dissimilarities in both matrices; an image that has none is not alike to itself either.
@@ -146,13 +144,17 @@ pub fn correlate(x: &[f32], y: &[f32], method: Method) -> Option<f64> {
     assert_eq!(x.len(), y.len(), "the sequences differ in length");
     assert!(!x.iter().chain(y).any(|value| value.is_nan()), "NaN has no rank");
     match method {
-        Method::TauB => Counts::of(&Ranking::of(x), y).tau_b(),
-        Method::TauA => Counts::of(&Ranking::of(x), y).tau_a(),
-        Method::Spearman => RankSums::of(&Ranking::of(x).ranks(), &Ranking::of(y)).spearman(),
-        Method::RhoA => RankSums::of(&Ranking::of(x).ranks(), &Ranking::of(y)).rho_a(),
+        Method::TauB => Counts::of(&Ranking::of(x), x, y).tau_b(),
+        Method::TauA => Counts::of(&Ranking::of(x), x, y).tau_a(),
+        Method::Spearman => RankSums::of(&ranks(x), &ranks(y), x.len() as u64).spearman(),
+        Method::RhoA => RankSums::of(&ranks(x), &ranks(y), x.len() as u64).rho_a(),
         Method::Pearson => moments::pearson(x, y),
         Method::Cosine => moments::cosine(x, y),
     }
+}
+
+fn ranks(values: &[f32]) -> Vec<i32> {
+    Ranking::of(values).ranks(values)
 }
 
 fn defined_in_both(x: &[f32], y: &[f32]) -> u64 {

@@ -1,12 +1,17 @@
 //! Kendall's rank correlations, counted exactly (Kendall 1938, 1945; Knight 1966).
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::{
     buckets::{UNDEFINED, key},
     inversions::{self, couples, tied_couples},
-    ranking::{Ranking, place, runs},
+    ranking::{Bucket, Ranking},
 };
+
+/// Into so many pieces the order is cut, whatever the number of threads.
+const PIECES: usize = 64;
 
 /// From so many tied values on, threads share in sorting them.
 const MANY: usize = 1 << 17;
@@ -33,10 +38,14 @@ pub(crate) struct Zeros {
 }
 
 impl Counts {
-    /// Compares a ranking (x) with the values `y` at the same places; a place is used if it is defined in both.
-    pub(crate) fn of(x: &Ranking, y: &[f32]) -> Counts {
-        assert_eq!(x.values(), y.len(), "the sequences differ in length");
-        let pieces: Vec<Piece> = x.pieces().into_par_iter().map(|(_, order)| Piece::of(order, y)).collect();
+    /// Compares `x`, whose ranking this is, with the values `y` at the same places; a place is used if it is defined in both.
+    pub(crate) fn of(ranking: &Ranking, x: &[f32], y: &[f32]) -> Counts {
+        assert_eq!(x.len(), y.len(), "the sequences differ in length");
+        let shared = ranking.share_out(x, |place| key(y[place]));
+        let buckets: Vec<(&[u32], Bucket)> =
+            ranking.ranges().iter().map(|range| &shared[range.clone()]).zip(ranking.buckets()).collect();
+        let pieces: Vec<Piece> = buckets.par_chunks(buckets.len().div_ceil(PIECES).max(1)).map(Piece::of).collect();
+        drop(shared);
         let [tied_in_x, tied_in_both, values] =
             [|p: &Piece| p.tied_in_x, |p: &Piece| p.tied_in_both, |p: &Piece| p.y.len() as u64]
                 .map(|n| pieces.iter().map(n).sum());
@@ -107,26 +116,37 @@ struct Piece {
 }
 
 impl Piece {
-    fn of(order: &[u32], y: &[f32]) -> Piece {
-        let mut piece = Piece { y: order.iter().map(|&entry| key(y[place(entry)])).collect(), tied_in_x: 0, tied_in_both: 0 };
-        let (mut start, mut kept) = (0, 0);
-        for run in runs(order) {
-            let keys = start..start + run.len();
-            start = keys.end;
-            let defined =
-                if run.len() == 1 { usize::from(piece.y[keys.start] != UNDEFINED) } else { piece.sort_run(keys.start, keys.end) };
-            if kept < keys.start {
-                piece.y.copy_within(keys.start..keys.start + defined, kept);
-            }
-            kept += defined;
+    /// From consecutive buckets, each with the keys that were shared out to it.
+    fn of(buckets: &[(&[u32], Bucket<'_>)]) -> Piece {
+        let values = buckets.iter().map(|(keys, _)| keys.len()).sum();
+        let mut piece = Piece { y: Vec::with_capacity(values), tied_in_x: 0, tied_in_both: 0 };
+        for (keys, bucket) in buckets {
+            piece.add(keys, bucket);
         }
-        piece.y.truncate(kept);
         piece
     }
 
-    /// Sorts and counts the keys from `start` to `end`, which are tied in x; tells how many of them are defined. They come first.
-    fn sort_run(&mut self, start: usize, end: usize) -> usize {
-        let keys = &mut self.y[start..end];
+    fn add(&mut self, keys: &[u32], bucket: &Bucket<'_>) {
+        let (mut start, mut kept) = (self.y.len(), self.y.len());
+        self.y.extend(bucket.arrange(keys));
+        for run in bucket.runs() {
+            let keys = start..start + run.len();
+            start = keys.end;
+            let defined = match run.len() {
+                1 => usize::from(self.y[keys.start] != UNDEFINED),
+                _ => self.sort_run(keys.clone()),
+            };
+            if kept < keys.start {
+                self.y.copy_within(keys.start..keys.start + defined, kept);
+            }
+            kept += defined;
+        }
+        self.y.truncate(kept);
+    }
+
+    /// Sorts and counts keys that are tied in x; tells how many of them are defined. They come first.
+    fn sort_run(&mut self, run: Range<usize>) -> usize {
+        let keys = &mut self.y[run];
         if keys.len() < MANY {
             keys.sort_unstable();
         } else {
@@ -164,7 +184,7 @@ mod tests {
     fn undefined_values_are_left_out() {
         let x = [1.0, f32::NAN, 2.0, 3.0, 4.0];
         let y = [1.0, 9.0, f32::NAN, 4.0, 3.0];
-        let counts = Counts::of(&Ranking::of(&x), &y);
+        let counts = Counts::of(&Ranking::of(&x), &x, &y);
         assert_eq!(counts, Counts { values: 3, tied_in_x: 0, tied_in_y: 0, tied_in_both: 0, discordant: 1 });
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A network (or a brain) answers each image with a *pattern* of activations. How unlike the patterns of each pair of
 //! images are is its *representational dissimilarity matrix*, [`Rdm`]; two matrices over the same images are compared by
-//! how alike they rank the pairs ([`Prepared::similarity`]), which needs no match between the units of the two networks
+//! how alike they rank the pairs ([`Prepared::similarity`]), or by other methods ([`Method`]), which needs no match between the units of the two networks
 //! (Kriegeskorte 2008).
 //!
 //! ```
@@ -35,31 +35,88 @@
 //! assert_eq!((similarity.pairs_used, similarity.pairs_left_out), (3, 3));
 //! ```
 //!
+//! # More questions
+//!
+//! ```
+//! use rsa::{Distance, Method, Rdm, bootstrap, linear_cka};
+//!
+//! // Two layers' answers to the same five images: three features, and two.
+//! let early = [0.0, 1.0, 5.0, 0.0, 2.0, 5.0, 4.0, 1.0, 0.0, 6.0, 3.0, 0.0, 1.0, 1.0, 4.0];
+//! let late = [0.1, 2.0, 0.0, 2.6, 3.0, 0.2, 3.5, 0.0, 0.9, 1.8];
+//!
+//! let a = Rdm::of(&early, 3, Distance::Euclidean)?;
+//! let b = Rdm::of(&late, 2, Distance::Euclidean)?;
+//! let rho = rsa::correlate(a.upper(), b.upper(), Method::Spearman).unwrap();
+//! assert!(rho > 0.8);
+//! // How much does that rest on the choice of images?
+//! let sure = bootstrap(&a, &b, Method::Spearman, 1000, 42);
+//! assert!(sure.lower < Some(rho) && sure.upper >= Some(rho));
+//!
+//! // Without dissimilarities: centred kernel alignment.
+//! assert!(linear_cka((&early, 3), (&late, 2))?.unwrap() > 0.8);
+//!
+//! // A matrix that someone else made, whole or condensed.
+//! let made_elsewhere = Rdm::from_square(&[0.0_f64, 0.3, 0.8, 0.3, 0.0, 0.9, 0.8, 0.9, 0.0]).unwrap();
+//! assert_eq!(made_elsewhere.upper(), [0.3, 0.8, 0.9]);
+//! # Ok::<(), rsa::PatternsError>(())
+//! ```
+//!
 //! # Definitions
 //!
-//! - **Dissimilarity** of images i and j: `1 - r`, where `r` is Pearson's correlation of their patterns over the features;
-//!   from 0 (same shape) over 1 (unrelated) to 2 (opposite). Kriegeskorte 2008.
-//! - **Constant pattern**: all values of the pattern are equal (so a pattern of one feature always is). It has no variance
-//!   and therefore no correlation; its pairs hold NaN, and a comparison leaves them out of *both* matrices and counts them.
+//! - **Distance** of the patterns of images i and j ([`Distance`]): `1 - r`, with Pearson's correlation `r` of the patterns over
+//!   the features, from 0 (same shape) over 1 (unrelated) to 2 (opposite) (Kriegeskorte 2008); `1 - cos`; `|a - b|`; `|a - b|²`.
+//! - **Undefined pairs**: a constant pattern (all values equal; so a pattern of one feature always is) has no variance and
+//!   therefore no correlation, and a zero pattern no angle. Their pairs hold NaN, and a comparison leaves them out of *both* matrices and
+//!   counts them.
 //! - **Kendall's tau**: of the `n0 = n(n-1)/2` couples that can be formed of n pairs of images, `C` are ranked alike by both
 //!   matrices, `D` oppositely, `n1` are tied in the one and `n2` in the other.
 //!   `tau-a = (C-D) / n0` (Kendall 1938); `tau-b = (C-D) / sqrt((n0-n1)(n0-n2))` (Kendall 1945).
 //!   Tau-b reaches 1 for any two equal rankings, tied or not; it favours a matrix that predicts ties, where tau-a does
-//!   not (Nili 2014). Counted exactly, in integers, in O(n log n) (Knight 1966).
+//!   not (Nili 2014).
+//! - **Rank correlations**, with ranks `r` and `s` from 1 to n of which tied pairs share the mean: Spearman's rho is Pearson's
+//!   correlation of the ranks (Spearman 1904); `rho-a = 12 Σ r s / (n³-n) - 3 (n+1)/(n-1)` is the mean of Spearman's rho over all ways
+//!   to break ties (Schütt 2023). It treats ties as tau-a does, and costs less in most software.
+//! - **Pearson's correlation** and the **cosine** of the dissimilarities themselves, `Σ x y / sqrt(Σ x² Σ y²)`, the former with the means
+//!   taken away.
+//! - **Linear CKA** of patterns `X` and `Y`, each feature's mean taken away: `|Yᵀ X|² / (|Xᵀ X| |Yᵀ Y|)` (Kornblith 2019).
+//! - **Bootstrap over images**: images are drawn anew with replacement, pairs of an image with itself left out (Nili 2014,
+//!   Schütt 2023).
+//!
+//! Rank correlations are exact: counts and sums are whole numbers, and only the last operations round.
+//!
+//! # Costs
+//!
+//! For N images of F features, n = N(N-1)/2 pairs:
+//!
+//! | | operations | memory besides patterns and matrices |
+//! |---|---|---|
+//! | [`Rdm::of`] | n F multiplications and additions | 4 N F bytes |
+//! | [`Prepared::prepare`] | O(n) | 4 n bytes (ranks: 8 n, of which 4 n are kept) |
+//! | tau-a, tau-b | O(n) | 8 n bytes |
+//! | rho-a, Spearman | O(n) | 12 n bytes |
+//! | Pearson, cosine | O(n) | none |
+//!
+//! Knight's merge sort (1966) counts the discordant couples in O(n log n). Here values are shared out by their digits, first to
+//! buckets that fit in a cache, with running counts of the digits seen, so that each value is touched a fixed number of times and memory is read
+//! and written in order. Products are formed by crate `kernels`, with the vector instructions that the processor has.
 //!
 //! # What is promised
 //!
-//! Results are the same bits whatever the number of threads, because no sum depends on how work is shared out. The crate
-//! is pure: no files, clock, or terminal. It runs on rayon's current thread pool.
+//! Results are the same bits whatever the number of threads, because no sum depends on how work is shared out. (Processors with
+//! other vector instructions may differ in the last bits of a distance.) The crate is pure: no files, clock, or terminal. It
+//! runs on rayon's current thread pool.
 //!
 //! # Sources
 //!
 //! - Kendall (1938) A new measure of rank correlation. *Biometrika* 30:81-93.
 //! - Kendall (1945) The treatment of ties in ranking problems. *Biometrika* 33:239-251.
 //! - Knight (1966) A computer method for calculating Kendall's tau with ungrouped data. *J Am Stat Assoc* 61:436-439.
+//! - Kornblith, Norouzi, Lee, Hinton (2019) Similarity of neural network representations revisited. *ICML*, PMLR 97:3519-3529.
 //! - Kriegeskorte, Mur, Bandettini (2008) Representational similarity analysis: connecting the branches of systems
 //!   neuroscience. *Front Syst Neurosci* 2:4.
 //! - Nili et al. (2014) A toolbox for representational similarity analysis. *PLoS Comput Biol* 10:e1003553.
+//! - Schütt, Kipnis, Diedrichsen, Kriegeskorte (2023) Statistical inference on representational geometries. *eLife* 12:e82566.
+//! - Spearman (1904) The proof and measurement of association between two things. *Am J Psychol* 15:72-101.
 
 mod bootstrap;
 mod cka;

@@ -1,9 +1,6 @@
 //! The order of a sequence, with its ties.
 
-use std::{
-    ops::Range,
-    sync::atomic::{AtomicI32, Ordering::Relaxed},
-};
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -12,118 +9,132 @@ use crate::buckets::{Buckets, UNDEFINED, key, parts, piece};
 /// The most values that can be ranked.
 const MOST: usize = 1 << 31;
 
-/// Set in a place whose value is tied with that of the place before.
+/// Set in an entry of an order whose value is tied with that of the entry before.
 const TIED: u32 = 1 << 31;
 
-/// Buckets are so many that one of the largest matrices can be sorted in a second-level cache.
-const BUCKETS: usize = 1024;
-
-/// Below this many values, buckets are not worth their while.
-const FEW: usize = 1 << 12;
-
-/// The places of a sequence in the order of its values, tied ones in the order of places. Undefined (NaN) values have none.
+/// The order of the values of a sequence, tied ones in the order of their places. Undefined (NaN) values have no place in it.
+///
+/// Values are shared out to buckets by size. Within a bucket they are numbered in the order of their places, and the order says
+/// these numbers. So other values at the same places can be brought into the order of this sequence by sharing them out
+/// likewise, which reads and writes memory in order, and then rearranging each bucket in cache; jumping to their places would
+/// take several times as long.
 #[derive(Clone, Debug)]
 pub(crate) struct Ranking {
     values: usize,
+    buckets: Buckets,
+    ranges: Vec<Range<usize>>,
+    /// Bucket after bucket.
     order: Vec<u32>,
 }
 
+/// The order of one bucket's values.
+pub(crate) struct Bucket<'a> {
+    /// Where it begins in the order of all values.
+    pub(crate) start: usize,
+    order: &'a [u32],
+}
+
 impl Ranking {
-    /// Sorts a sequence: values are shared out to buckets by size, and each bucket is sorted by the digits of its keys.
-    ///
-    /// O(n); 4 bytes for each value to keep, and 8 more meanwhile.
+    /// Sorts a sequence. O(n); 4 bytes for each value.
     pub(crate) fn of(sequence: &[f32]) -> Ranking {
         assert!(sequence.len() < MOST, "{} values are more than can be ranked", sequence.len());
-        let entries = if sequence.len() <= FEW { sorted(sequence) } else { sorted_in_buckets(sequence) };
-        let order = (0..entries.len()).into_par_iter().map(|at| {
-            let tied = at > 0 && high(entries[at - 1]) == high(entries[at]);
-            low(entries[at]) | if tied { TIED } else { 0 }
+        let pieces: Vec<&[f32]> = sequence.chunks(piece(sequence.len())).collect();
+        // At most so many that one of the largest matrices can be sorted in a second-level cache.
+        let buckets = Buckets::of(&pieces, key, (sequence.len() >> 15).clamp(2, 1024));
+        let ranges = buckets.ranges();
+        let mut ranking = Ranking { values: sequence.len(), buckets, ranges, order: Vec::new() };
+        let mut order: Vec<u32> = ranking.share_out(sequence, |place| key(sequence[place]));
+        parts(&mut order, &ranking.ranges)
+            .into_par_iter()
+            .for_each_init(<[Vec<u64>; 2]>::default, |spare, bucket| sort(bucket, spare));
+        ranking.order = order;
+        ranking
+    }
+
+    /// The buckets in their order.
+    pub(crate) fn buckets(&self) -> Vec<Bucket<'_>> {
+        self.ranges.iter().map(|range| Bucket { start: range.start, order: &self.order[range.clone()] }).collect()
+    }
+
+    /// Where each bucket lies.
+    pub(crate) fn ranges(&self) -> &[Range<usize>] {
+        &self.ranges
+    }
+
+    /// `value(place)` of all places where the ranked `sequence` is defined, bucket after bucket, by place within each.
+    pub(crate) fn share_out<E: Copy + Default + Send>(&self, sequence: &[f32], value: impl Fn(usize) -> E + Sync) -> Vec<E> {
+        assert_eq!(self.values, sequence.len(), "another sequence");
+        let mut shared = vec![E::default(); self.ranges.last().map_or(0, |last| last.end)];
+        let piece = piece(sequence.len());
+        let places = self.buckets.places(&mut shared);
+        places.into_par_iter().zip(sequence.par_chunks(piece)).enumerate().for_each(|(index, (mut to, sequence))| {
+            for (place, &x) in (index * piece..).zip(sequence) {
+                let key = key(x);
+                if key != UNDEFINED {
+                    *to[self.buckets.bucket(key)].next().expect("as many as were counted") = value(place);
+                }
+            }
         });
-        let order = order.collect();
-        Ranking { values: sequence.len(), order }
+        shared
     }
 
-    /// Length of the sequence, undefined values included.
-    pub(crate) fn values(&self) -> usize {
-        self.values
-    }
-
-    /// The order cut into pieces of work that part no ties, with where each begins.
-    pub(crate) fn pieces(&self) -> Vec<(usize, &[u32])> {
-        let piece = piece(self.order.len());
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        let mut start = 0;
-        while start < self.order.len() {
-            let least = (start + piece).min(self.order.len());
-            let end = least + self.order[least..].iter().take_while(|&&place| place & TIED != 0).count();
-            ranges.push(start..end);
-            start = end;
-        }
-        ranges.into_iter().map(|range| (range.start, &self.order[range])).collect()
-    }
-
-    /// Twice the rank of each place less the mean rank of all, so that it is a whole number: `first + last - (n-1)` for a value
-    /// that is tied from the `first` to the `last` of n, counted from 0. Undefined values have [`NO_RANK`].
-    pub(crate) fn ranks(&self) -> Vec<i32> {
-        let ranks: Vec<AtomicI32> = (0..self.values).into_par_iter().map(|_| AtomicI32::new(NO_RANK)).collect();
-        self.pieces().into_par_iter().for_each(|(start, order)| {
-            let mut first = start;
-            for run in runs(order) {
-                let rank = self.rank(first, run.len());
-                run.iter().for_each(|&entry| ranks[place(entry)].store(rank, Relaxed));
+    /// Twice the rank of each value less the mean rank of all, so that it is a whole number: `first + last - (n-1)` for a value
+    /// that is tied from the `first` to the `last` of n, counted from 0. Undefined values have 0, as the mean rank.
+    pub(crate) fn ranks(&self, sequence: &[f32]) -> Vec<i32> {
+        let mut shared = vec![0; self.order.len()];
+        parts(&mut shared, &self.ranges).into_par_iter().zip(self.buckets()).for_each(|(ranks, bucket)| {
+            let mut first = bucket.start;
+            for run in bucket.runs() {
+                let rank = 2 * first as i64 + run.len() as i64 - self.order.len() as i64;
+                run.iter().for_each(|&entry| ranks[number(entry)] = rank as i32);
                 first += run.len();
             }
         });
-        ranks.into_iter().map(AtomicI32::into_inner).collect()
+        let piece = piece(sequence.len());
+        let mut ranks = vec![0; sequence.len()];
+        let from = self.buckets.places(&mut shared);
+        from.into_par_iter().zip(sequence.par_chunks(piece)).zip(ranks.par_chunks_mut(piece)).for_each(
+            |((mut from, sequence), ranks)| {
+                for (rank, &x) in ranks.iter_mut().zip(sequence) {
+                    let key = key(x);
+                    if key != UNDEFINED {
+                        *rank = *from[self.buckets.bucket(key)].next().expect("as many as were counted");
+                    }
+                }
+            },
+        );
+        ranks
+    }
+}
+
+impl<'a> Bucket<'a> {
+    /// The runs of tied values.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &'a [u32]> + use<'a> {
+        self.order.chunk_by(|_, next| next & TIED != 0)
     }
 
-    /// The same for the run of `tied` values that begins with the `first`.
-    pub(crate) fn rank(&self, first: usize, tied: usize) -> i32 {
-        (2 * first as i64 + tied as i64 - self.order.len() as i64) as i32
+    /// Brings values that were shared out to this bucket into its order.
+    pub(crate) fn arrange<E: Copy>(&self, values: &[E]) -> impl Iterator<Item = E> {
+        self.order.iter().map(|&entry| values[number(entry)])
     }
 }
 
-/// The key and place of each defined value, sorted.
-fn sorted(sequence: &[f32]) -> Vec<u64> {
-    let entries = sequence.iter().zip(0..).map(|(&value, place)| pack(key(value), place));
-    let mut entries: Vec<u64> = entries.filter(|&entry| high(entry) != UNDEFINED).collect();
-    entries.sort_unstable();
-    entries
-}
-
-/// The same of many values.
-fn sorted_in_buckets(sequence: &[f32]) -> Vec<u64> {
-    let piece = piece(sequence.len());
-    let pieces: Vec<&[f32]> = sequence.chunks(piece).collect();
-    let buckets = Buckets::of(&pieces, key, BUCKETS);
-    let ranges = buckets.ranges();
-    let mut entries = vec![0; ranges.last().map_or(0, |last| last.end)];
-
-    let places = buckets.places(&mut entries);
-    places.into_par_iter().zip(pieces).enumerate().for_each(|(index, (mut places, values))| {
-        for (place, &value) in (index * piece..).zip(values) {
-            let key = key(value);
-            if key != UNDEFINED {
-                *places[buckets.bucket(key)].next().expect("as many as were counted") = pack(key, place as u32);
-            }
-        }
-    });
-    parts(&mut entries, &ranges).into_par_iter().for_each_init(Vec::new, |spare, bucket| sort_by_key(bucket, spare));
-    entries
-}
-
-/// The rank of an undefined value.
-pub(crate) const NO_RANK: i32 = i32::MIN;
-
-/// The runs of tied places in a piece of an order.
-pub(crate) fn runs(order: &[u32]) -> impl Iterator<Item = &[u32]> {
-    order.chunk_by(|_, next| next & TIED != 0)
-}
-
-/// The place that an entry of an order tells.
-#[inline]
-pub(crate) fn place(entry: u32) -> usize {
+/// The number in its bucket that an entry of an order says.
+fn number(entry: u32) -> usize {
     (entry & !TIED) as usize
+}
+
+/// Turns a bucket's keys into its order.
+fn sort(bucket: &mut [u32], [entries, spare]: &mut [Vec<u64>; 2]) {
+    entries.clear();
+    entries.extend(bucket.iter().zip(0..).map(|(&key, number)| pack(key, number)));
+    sort_by_key(entries, spare);
+    let mut before = None;
+    for (order, &entry) in bucket.iter_mut().zip(entries.iter()) {
+        let tied = before == Some(high(entry));
+        *order = low(entry) | if tied { TIED } else { 0 };
+        before = Some(high(entry));
+    }
 }
 
 /// Sorts entries by their key, digit by digit from the last; those of the same key keep their order.
@@ -168,16 +179,26 @@ mod tests {
 
     #[track_caller]
     fn check(sequence: &[f32]) {
-        let mut want: Vec<usize> = (0..sequence.len()).filter(|&place| !sequence[place].is_nan()).collect();
+        let defined: Vec<usize> = (0..sequence.len()).filter(|&place| !sequence[place].is_nan()).collect();
+        let mut want = defined.clone();
         want.sort_by(|&a, &b| sequence[a].partial_cmp(&sequence[b]).expect("defined"));
         let ranking = Ranking::of(sequence);
-        assert!(ranking.order.iter().map(|&entry| place(entry)).eq(want.iter().copied()));
+        let places = ranking.share_out(sequence, |place| place);
+        let arranged = ranking.buckets().into_iter().flat_map(|bucket| {
+            let range = bucket.start..bucket.start + bucket.order.len();
+            bucket.arrange(&places[range]).collect::<Vec<_>>()
+        });
+        assert!(arranged.eq(want.iter().copied()));
         let tied = |at: usize| at > 0 && sequence[want[at - 1]] == sequence[want[at]];
         assert!(ranking.order.iter().enumerate().all(|(at, entry)| (entry & TIED != 0) == tied(at)));
 
-        let joined: Vec<u32> = ranking.pieces().into_iter().flat_map(|(_, piece)| piece.to_vec()).collect();
-        assert_eq!(joined, ranking.order);
-        assert!(ranking.pieces().iter().all(|(start, piece)| piece[0] == ranking.order[*start] && piece[0] & TIED == 0));
+        let ranks = ranking.ranks(sequence);
+        let mut first = 0;
+        for run in want.chunk_by(|&a, &b| sequence[a] == sequence[b]) {
+            let rank = (2 * first + run.len()) as i32 - want.len() as i32;
+            assert!(run.iter().all(|&place| ranks[place] == rank));
+            first += run.len();
+        }
     }
 
     #[test]
@@ -195,7 +216,7 @@ mod tests {
 
     #[test]
     fn ranks_are_centred_and_doubled() {
-        let ranks = Ranking::of(&[5.0, 2.0, f32::NAN, 2.0, 9.0]).ranks();
-        assert_eq!(ranks, [1, -2, NO_RANK, -2, 3]); // ranks 3, 1.5, -, 1.5, 4 about 2.5
+        let sequence = [5.0, 2.0, f32::NAN, 2.0, 9.0];
+        assert_eq!(Ranking::of(&sequence).ranks(&sequence), [1, -2, 0, -2, 3]); // ranks 3, 1.5, -, 1.5, 4 about 2.5
     }
 }

@@ -2,43 +2,29 @@
 
 use rayon::prelude::*;
 
-use crate::ranking::{NO_RANK, Ranking, place, runs};
+/// Ranks summed by one thread at a time.
+const PIECE: usize = 1 << 14;
 
-/// Sums over the ranks of n values, in exact whole numbers. Ranks are centred and doubled, see [`Ranking::ranks`].
+/// Sums over the ranks of n values, in exact whole numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RankSums {
-    pub(crate) values: u64,
+    values: u64,
     xx: i128,
     xy: i128,
     yy: i128,
 }
 
 impl RankSums {
-    /// From the ranks `x` of one sequence and the ranking of another. Both must be defined at the same places.
-    pub(crate) fn of(x: &[i32], y: &Ranking) -> RankSums {
-        let pieces = y.pieces().into_par_iter().map(|(start, order)| {
-            let mut sums = RankSums { values: order.len() as u64, xx: 0, xy: 0, yy: 0 };
-            let mut first = start;
-            for run in runs(order) {
-                let rank = i128::from(y.rank(first, run.len()));
-                let (mut of_x, mut squares) = (0, 0);
-                for &entry in run {
-                    let x = x[place(entry)];
-                    debug_assert_ne!(x, NO_RANK);
-                    of_x += i64::from(x);
-                    squares += i128::from(i64::from(x).pow(2));
-                }
-                sums.xx += squares;
-                sums.xy += rank * i128::from(of_x);
-                sums.yy += rank * rank * run.len() as i128;
-                first += run.len();
-            }
-            sums
-        });
-        pieces.reduce(
-            || RankSums { values: 0, xx: 0, xy: 0, yy: 0 },
-            |a, b| RankSums { values: a.values + b.values, xx: a.xx + b.xx, xy: a.xy + b.xy, yy: a.yy + b.yy },
-        )
+    /// From centred and doubled ranks among `values` defined values, see [`Ranking::ranks`](crate::ranking::Ranking::ranks).
+    pub(crate) fn of(x: &[i32], y: &[i32], values: u64) -> RankSums {
+        let product = |a: i32, b: i32| i128::from(i64::from(a) * i64::from(b));
+        let add = |a: [i128; 3], b: [i128; 3]| [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
+        let of_piece = |(x, y): (&[i32], &[i32])| {
+            let products = x.iter().zip(y).map(|(&x, &y)| [product(x, x), product(x, y), product(y, y)]);
+            products.fold([0; 3], add)
+        };
+        let [xx, xy, yy] = x.par_chunks(PIECE).zip(y.par_chunks(PIECE)).map(of_piece).reduce(|| [0; 3], add);
+        RankSums { values, xx, xy, yy }
     }
 
     /// Spearman's rho, or `None` where a sequence is tied throughout.

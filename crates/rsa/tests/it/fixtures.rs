@@ -1,12 +1,17 @@
 //! Against NumPy and SciPy: `tests/fixtures/make.py` is the recipe of `scipy.json`.
 
-use rsa::{Method, Rdm, correlate};
+use std::collections::HashMap;
+
+use rsa::{Distance, Method, Rdm, correlate};
 use serde::Deserialize;
+
+use crate::{generator, scale};
 
 #[derive(Deserialize)]
 struct Fixtures {
     rdms: Vec<RdmFixture>,
-    taus: Vec<TauFixture>,
+    sequences: Vec<SequencesFixture>,
+    long_and_tied: HashMap<Method, f64>,
 }
 
 #[derive(Deserialize)]
@@ -14,16 +19,15 @@ struct RdmFixture {
     name: String,
     features: usize,
     patterns: Vec<f32>,
-    upper: Vec<f64>,
+    upper: HashMap<Distance, Vec<f64>>,
 }
 
 #[derive(Deserialize)]
-struct TauFixture {
+struct SequencesFixture {
     name: String,
     x: Vec<f32>,
     y: Vec<f32>,
-    tau_a: f64,
-    tau_b: f64,
+    alike: HashMap<Method, f64>,
 }
 
 fn fixtures() -> Fixtures {
@@ -35,22 +39,40 @@ fn dissimilarities_are_those_of_scipy() {
     let rdms = fixtures().rdms;
     assert_eq!(rdms.len(), 4);
     for fixture in rdms {
-        let rdm = Rdm::correlation(&fixture.patterns, fixture.features);
-        assert_eq!(rdm.upper().len(), fixture.upper.len());
-        for (ours, theirs) in rdm.upper().iter().zip(&fixture.upper) {
-            assert!((f64::from(*ours) - theirs).abs() < 1e-6, "{}: {ours} and {theirs}", fixture.name);
+        for distance in Distance::ALL {
+            let rdm = Rdm::of(&fixture.patterns, fixture.features, distance).expect("in order");
+            let theirs = &fixture.upper[&distance];
+            assert_eq!(rdm.upper().len(), theirs.len());
+            for (ours, wanted) in rdm.upper().iter().zip(theirs) {
+                let error = (f64::from(*ours) - wanted).abs() / scale(theirs, distance);
+                assert!(error < 1e-6, "{}, {distance}: {ours} and {wanted}", fixture.name);
+            }
         }
     }
 }
 
-#[test]
-fn taus_are_those_of_scipy() {
-    let taus = fixtures().taus;
-    assert_eq!(taus.len(), 4);
-    for fixture in taus {
-        for (method, theirs) in [(Method::TauA, fixture.tau_a), (Method::TauB, fixture.tau_b)] {
-            let ours = correlate(&fixture.x, &fixture.y, method).expect("defined");
-            assert!((ours - theirs).abs() < 1e-14, "{} {method}: {ours} and {theirs}", fixture.name);
-        }
+#[track_caller]
+fn check(name: &str, x: &[f32], y: &[f32], alike: &HashMap<Method, f64>) {
+    for method in Method::ALL {
+        let (ours, theirs) = (correlate(x, y, method).expect("defined"), alike[&method]);
+        assert!((ours - theirs).abs() < 1e-12, "{name}, {method}: {ours} and {theirs}");
     }
+}
+
+#[test]
+fn correlations_are_those_of_scipy() {
+    let sequences = fixtures().sequences;
+    assert_eq!(sequences.len(), 4);
+    for fixture in sequences {
+        check(&fixture.name, &fixture.x, &fixture.y, &fixture.alike);
+    }
+}
+
+#[test]
+fn a_million_places_with_many_ties_are_those_of_scipy() {
+    let [x, y] =
+        [(1, 97), (2, 61)].map(|(seed, distinct)| generator(seed).take(1_000_000).map(|v| v % distinct).collect::<Vec<_>>());
+    let y: Vec<f32> = x.iter().zip(y).map(|(x, y)| ((x + y) / 7) as f32).collect();
+    let x: Vec<f32> = x.into_iter().map(|x| x as f32).collect();
+    check("a million", &x, &y, &fixtures().long_and_tied);
 }

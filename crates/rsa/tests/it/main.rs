@@ -120,14 +120,18 @@ fn scale(upper: &[f64], distance: Distance) -> f64 {
     }
 }
 
+/// Repeatable numbers of 24 bits that look random.
+fn generator(seed: u64) -> impl Iterator<Item = u64> {
+    let mut state = seed;
+    std::iter::repeat_with(move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 40
+    })
+}
+
 /// Repeatable noise in [0, 1).
 fn noise(n: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 24) as f32
-    };
-    (0..n).map(|_| next()).collect()
+    generator(seed).take(n).map(|bits| bits as f32 / (1 << 24) as f32).collect()
 }
 
 /// Repeatable noise after a ReLU: half of it zeros.
