@@ -88,7 +88,7 @@ fn matrices_are_compared_whole_or_condensed() {
         json(&toy, "compare a.npy fortran.npy --method linear-cka --json")["value"].as_f64().map(|cka| (cka - 1.0).abs() < 1e-6),
         Some(true)
     );
-    insta::assert_snapshot!(toy.atrophy("compare correlation.npy square.npy").done().out, @"");
+    insta::assert_snapshot!(toy.atrophy("compare correlation.npy square.npy").done().out, @"1.000000 tau-b, 15 pairs of 6 images");
 }
 
 #[test]
