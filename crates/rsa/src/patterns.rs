@@ -133,10 +133,14 @@ impl Panels {
         let depth = patterns.features;
         let mut values = vec![[0.0; PANEL]; patterns.images.div_ceil(PANEL) * depth];
         values.par_chunks_mut(depth).zip(patterns.values.par_chunks(PANEL * depth)).for_each(|(panel, patterns)| {
-            for (place, pattern) in patterns.chunks_exact(depth).enumerate() {
-                let (shift, scale) = change(pattern);
-                for (k, (to, &value)) in panel.iter_mut().zip(pattern).enumerate() {
-                    to[place] = ((f64::from(value) - shift - mean.map_or(0.0, |mean| mean[k])) / scale) as f32;
+            let changes: Vec<(f64, f64)> = patterns.chunks_exact(depth).map(&change).collect();
+            // A few features of all patterns at a time, so that each piece of the panel is written while it is in cache.
+            for (start, rows) in (0..depth).step_by(PANEL).zip(panel.chunks_mut(PANEL)) {
+                for (place, (pattern, (shift, scale))) in patterns.chunks_exact(depth).zip(&changes).enumerate() {
+                    for (k, to) in (start..).zip(rows.iter_mut()) {
+                        let value = f64::from(pattern[k]) - shift - mean.map_or(0.0, |mean| mean[k]);
+                        to[place] = (value / scale) as f32;
+                    }
                 }
             }
         });
