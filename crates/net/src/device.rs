@@ -39,7 +39,7 @@ impl FromStr for Device {
             "vulkan" => Ok(Device::Vulkan),
             #[cfg(feature = "metal")]
             "metal" => Ok(Device::Metal),
-            "vulkan" | "metal" => Err(DeviceError::NotBuilt(name.to_owned())),
+            known if ["vulkan", "metal"].contains(&known) => Err(DeviceError::NotBuilt(name.to_owned())),
             _ => Err(DeviceError::Unknown(name.to_owned())),
         }
     }
