@@ -13,7 +13,7 @@ use neuro::responses::Showing;
 use neuro::seed::{Address, Purpose, Seed};
 use serde_json::{Value, json};
 
-use crate::command::{BUILD, use_threads};
+use crate::command::{BUILD, with_threads};
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
 /// The images of CIFAR.
@@ -63,13 +63,16 @@ pub struct Measured {
 impl Train {
     /// Measures.
     pub fn measure(self) -> Result<Measured> {
+        with_threads(self.threads, |threads| self.with(threads))
+    }
+
+    fn with(self, threads: usize) -> Result<Measured> {
         let device: Device =
             self.device.parse().map_err(|error: net::DeviceError| Trouble::new(Exit::Study, error.to_string()))?;
         let architecture = self
             .blueprint()?
             .architecture(SHAPE, CLASSES)
             .or_trouble(Exit::Study, || format!("--network {} --width {}", self.network, self.width))?;
-        let threads = use_threads(self.threads)?;
         let (batch, steps) = (self.batch.get() as usize, self.steps.get() as usize);
         let images = noise(batch * (steps + 1));
         let name = architecture.name.clone();
@@ -155,7 +158,10 @@ pub struct MeasuredRsa {
 impl Rsa {
     /// Measures one of each: a matrix, the preparation of a reference, and a comparison with it.
     pub fn measure(self) -> Result<MeasuredRsa> {
-        let threads = use_threads(self.threads)?;
+        with_threads(self.threads, |threads| self.with(threads))
+    }
+
+    fn with(self, threads: usize) -> Result<MeasuredRsa> {
         let (images, features) = (self.images as usize, self.features as usize);
         let timed = |values: Vec<f32>| {
             let start = Instant::now();

@@ -164,8 +164,11 @@ impl Atrophy {
 
 impl Run {
     fn carry_out(self) -> Result<()> {
+        with_threads(self.threads, |threads| self.with(threads))
+    }
+
+    fn with(self, threads: usize) -> Result<()> {
         let device = self.device.parse().map_err(|error: net::DeviceError| Trouble::new(Exit::Study, error.to_string()))?;
-        let threads = use_threads(self.threads)?;
         let asked = self.study.read(self.mirror)?;
         let given_weights = study_file::given_weights(&asked.file)?;
 
@@ -284,16 +287,21 @@ fn per_class(study: &Study) -> Option<u32> {
     }
 }
 
-/// Has so many threads compute, all that there are if none is said; returns their number.
-pub(crate) fn use_threads(threads: Option<u16>) -> Result<usize> {
+/// Does `work` with so many threads, all that there are if none is said, and tells it their number. The work begins on one of
+/// the threads itself, so that none has to be woken and waited for where it branches out.
+pub(crate) fn with_threads<T: Send>(threads: Option<u16>, work: impl FnOnce(usize) -> Result<T> + Send) -> Result<T> {
     let there = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = threads.map_or_else(there, usize::from);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
+        .stack_size(STACK_BYTES)
         .build_global()
         .or_trouble(Exit::Failed, || format!("cannot start {threads} threads"))?;
-    Ok(threads)
+    rayon::scope(|_| work(threads))
 }
+
+/// The stack of a thread that computes: what the main thread usually has.
+const STACK_BYTES: usize = 8 << 20;
 
 /// Listens for Ctrl-C (and a scheduler's SIGTERM): the first stops after the step under way, the second at once, which costs
 /// that step and nothing else.

@@ -1,7 +1,8 @@
 //! How fast the kernels are here: the layers of VGG19 on images of 32×32, in milliseconds, forward and backward.
 //!
 //! `cargo run --release -p kernels --example speed [batch] [rounds]`; the number of threads is that of RAYON_NUM_THREADS, or all. Prints
-//! the median over the rounds. Convolutions include bias and ReLU, and backward everything that a training step needs.
+//! the median over the rounds. Convolutions include bias and ReLU, and backward everything that a training step needs. The maps of a layer
+//! may still be in a cache from the round before, as they are not when a network learns.
 
 use kernels::*;
 use std::hint::black_box;
@@ -21,6 +22,7 @@ const LAYERS: [(usize, usize, usize, usize); 9] = [
 ];
 
 fn main() {
+    keep_pages();
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>().expect("a number"));
     let (batch, rounds) = (arguments.next().unwrap_or(40), arguments.next().unwrap_or(9));
     println!("{:?}, {} threads, batch {batch}, median of {rounds}", Simd::current(), rayon::current_num_threads());

@@ -1,6 +1,7 @@
 //! Convolutions: what can be asked for, and which algorithm answers.
 
 use crate::scratch::written;
+use crate::simd::{BLOCK, Lanes};
 use crate::winograd::{Centre, Lavin, Toeplitz, large, small};
 use crate::{Maps, Simd, im2col};
 
@@ -74,7 +75,30 @@ pub struct ConvolutionGradients {
 /// If the length of a slice is not what `at` and `shape` say.
 #[must_use]
 pub fn convolve(x: &[f32], at: Maps, shape: &Convolution, weight: &[f32], bias: Option<&[f32]>, relu: bool) -> Vec<f32> {
-    convolve_by(Algorithm::forward(shape, at), &Forward { simd: Simd::current(), x, at, shape: *shape, weight, bias, relu })
+    let call = Forward { simd: Simd::current(), x, at, shape: *shape, weight, scale: None, bias, relu };
+    convolve_by(Algorithm::forward(shape, at), &call)
+}
+
+/// Convolves maps, then multiplies each output channel by its scale and adds its bias, then ReLU if wanted: a convolution and the
+/// normalisation behind it, when that goes by given statistics, in one pass over memory.
+///
+/// All else is as for [`convolve`].
+///
+/// # Panics
+/// If the length of a slice is not what `at` and `shape` say.
+#[must_use]
+pub fn convolve_scaled(
+    x: &[f32],
+    at: Maps,
+    shape: &Convolution,
+    weight: &[f32],
+    scale: &[f32],
+    bias: &[f32],
+    relu: bool,
+) -> Vec<f32> {
+    let (scale, bias) = (Some(scale), Some(bias));
+    let call = Forward { simd: Simd::current(), x, at, shape: *shape, weight, scale, bias, relu };
+    convolve_by(Algorithm::forward(shape, at), &call)
 }
 
 /// The gradients of a convolution, given the gradient `dy` with respect to its output.
@@ -148,18 +172,24 @@ fn tiles(at: Maps) -> usize {
     at.images * at.height.div_ceil(4) * at.width.div_ceil(4)
 }
 
-/// The arguments of [`convolve`].
+/// The arguments of [`convolve`] and [`convolve_scaled`].
 pub(crate) struct Forward<'a> {
     pub(crate) simd: Simd,
     pub(crate) x: &'a [f32],
     pub(crate) at: Maps,
     pub(crate) shape: Convolution,
     pub(crate) weight: &'a [f32],
+    pub(crate) scale: Option<&'a [f32]>,
     pub(crate) bias: Option<&'a [f32]>,
     pub(crate) relu: bool,
 }
 
-impl Forward<'_> {
+impl<'a> Forward<'a> {
+    /// What is done to each sum.
+    pub(crate) fn finish(&self) -> Finish<'a> {
+        Finish { scale: self.scale, bias: self.bias, relu: self.relu }
+    }
+
     /// The numbers of the result.
     pub(crate) fn output_len(&self) -> usize {
         self.shape.output(self.at).pixels() * self.shape.outputs
@@ -168,6 +198,58 @@ impl Forward<'_> {
     /// Floating point operations of a direct convolution.
     pub(crate) fn cost(&self) -> usize {
         2 * self.shape.weights() * self.shape.output(self.at).pixels()
+    }
+}
+
+/// What is done to the sums of a convolution before they are written; the lists have a number for each output channel.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish<'a> {
+    scale: Option<&'a [f32]>,
+    bias: Option<&'a [f32]>,
+    relu: bool,
+}
+
+impl Finish<'_> {
+    /// The same for the `filled` channels from `offset` on.
+    #[inline(always)]
+    pub(crate) fn of<L: Lanes>(&self, offset: usize, filled: usize) -> FinishChannels<L> {
+        let scale = match self.scale {
+            Some(scale) => Some(first(scale, offset, filled)),
+            None => None,
+        };
+        let bias = match self.bias {
+            Some(bias) => first(bias, offset, filled),
+            None => L::splat(0.0),
+        };
+        FinishChannels { scale, bias, relu: self.relu }
+    }
+}
+
+/// The numbers of `filled` channels from `offset` on.
+#[inline(always)]
+fn first<L: Lanes>(numbers: &[f32], offset: usize, filled: usize) -> L {
+    let numbers = &numbers[offset..offset + filled];
+    assert!(filled <= BLOCK);
+    // SAFETY: so many numbers, and not more than a vector has.
+    unsafe { L::load_first(numbers.as_ptr(), filled) }
+}
+
+/// [`Finish`] for sixteen channels.
+#[derive(Clone, Copy)]
+pub(crate) struct FinishChannels<L> {
+    scale: Option<L>,
+    bias: L,
+    relu: bool,
+}
+
+impl<L: Lanes> FinishChannels<L> {
+    #[inline(always)]
+    pub(crate) fn apply(self, sum: L) -> L {
+        let sum = match self.scale {
+            Some(scale) => sum.times_plus(scale, self.bias),
+            None => sum + self.bias,
+        };
+        if self.relu { sum.relu() } else { sum }
     }
 }
 
@@ -205,7 +287,8 @@ pub(crate) fn convolve_by(algorithm: Algorithm, call: &Forward) -> Vec<f32> {
     let shape = &call.shape;
     assert_eq!(call.x.len(), call.at.pixels() * shape.inputs, "input of {shape:?} on {:?}", call.at);
     assert_eq!(call.weight.len(), shape.weights(), "weights of {shape:?}");
-    assert!(call.bias.is_none_or(|bias| bias.len() == shape.outputs), "bias of {shape:?}");
+    let fits = |numbers: &[f32]| numbers.len() == shape.outputs;
+    assert!(call.scale.is_none_or(fits) && call.bias.is_none_or(fits), "scale and bias of {shape:?}");
     if call.output_len() == 0 || shape.inputs == 0 {
         return empty(call);
     }

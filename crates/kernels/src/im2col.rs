@@ -152,16 +152,11 @@ impl Work for ForwardChunk<'_> {
             let b = &self.w[block * depth * BLOCK..];
             L::call(Product { a: &a, a_block: rows * BLOCK, b, c: &mut c, rows, depth, add: false });
             let (offset, filled) = (block * BLOCK, BLOCK.min(outputs - block * BLOCK));
-            // SAFETY: `bias` has `filled` numbers from `offset` on, `c` has `rows` rows, and so has `y` for these pixels, which are
-            // this task's own.
+            let finish = self.call.finish().of::<L>(offset, filled);
+            // SAFETY: `c` has `rows` rows, and so has `y` for these pixels, which are this task's own.
             unsafe {
-                let bias = match self.call.bias {
-                    Some(bias) => L::load_first(bias[offset..].as_ptr(), filled),
-                    None => L::splat(0.0),
-                };
                 for row in 0..rows {
-                    let sum = L::load(c[row * BLOCK..].as_ptr()) + bias;
-                    let sum = if self.call.relu { sum.relu() } else { sum };
+                    let sum = finish.apply(L::load(c[row * BLOCK..].as_ptr()));
                     sum.store_first(self.y.at((self.pixels.start + row) * outputs + offset), filled);
                 }
             }

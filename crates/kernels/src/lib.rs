@@ -7,6 +7,7 @@
 //! | operation | forward | backward |
 //! |---|---|---|
 //! | convolution, with bias and ReLU | [`convolve`] | [`convolve_back`] |
+//! | the same and a normalisation by given statistics | [`convolve_scaled`] | |
 //! | batch normalisation, with ReLU | [`normalise_by_batch`], [`normalise_by`] | [`normalise_by_batch_back`] |
 //! | ReLU alone | [`relu`] | [`relu_back`] |
 //! | max-pool 2×2 | [`pool()`] | [`pool_back`] |
@@ -80,7 +81,7 @@ mod tests;
 mod threads;
 mod winograd;
 
-pub use convolution::{Convolution, ConvolutionGradients, convolve, convolve_back};
+pub use convolution::{Convolution, ConvolutionGradients, convolve, convolve_back, convolve_scaled};
 pub use dense::{Dense, DenseGradients, dense, dense_back};
 pub use descent::{Descent, descend};
 #[doc(hidden)]

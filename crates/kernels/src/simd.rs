@@ -137,6 +137,9 @@ pub(crate) trait Lanes: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Out
     /// Hints that the sixteen numbers there will be wanted soon. Any address will do.
     fn expect(at: *const f32);
 
+    /// Hints that the sixteen numbers there will be wanted a little later: they go to the second-level cache. Any address will do.
+    fn expect_later(at: *const f32);
+
     /// Writes sixteen numbers, at any address.
     ///
     /// # Safety

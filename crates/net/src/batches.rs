@@ -37,9 +37,10 @@ impl Order<'_> {
         std::thread::scope(|scope| {
             let (sender, receiver) = sync_channel(AHEAD);
             scope.spawn(move || {
+                let activity = activity_of_bytes(self.retina);
                 for (index, chunk) in self.sequence.chunks(self.batch).enumerate() {
                     // the receiver is gone when the work failed
-                    if sender.send(self.prepare(index, chunk)).is_err() {
+                    if sender.send(self.prepare(index, chunk, &activity)).is_err() {
                         return;
                     }
                 }
@@ -48,7 +49,7 @@ impl Order<'_> {
         })
     }
 
-    fn prepare(&self, index: usize, chunk: &[usize]) -> Batch {
+    fn prepare(&self, index: usize, chunk: &[usize], activity: &[[f32; 256]]) -> Batch {
         let (seed, address) = self.chance;
         let mut stream = seed.stream(Purpose::Augmentation, Address { item: index as u64, ..address });
         let mut values = Vec::with_capacity(chunk.len() * self.images.shape().len());
@@ -59,30 +60,36 @@ impl Order<'_> {
                 Augmentation::Crop => (stream.below(span) as usize, stream.below(span) as usize, false),
                 Augmentation::CropFlip => (stream.below(span) as usize, stream.below(span) as usize, stream.coin()),
             };
-            self.see(image, down, right, mirrored, &mut values);
+            self.see(image, down, right, mirrored, activity, &mut values);
         }
         Batch { values, labels: chunk.iter().map(|&image| self.images.labels()[image]).collect() }
     }
 
     /// Appends one image as the network sees it: cropped at (down, right) of the padded image, perhaps mirrored; channels last.
-    fn see(&self, image: usize, down: usize, right: usize, mirrored: bool, values: &mut Vec<f32>) {
+    fn see(&self, image: usize, down: usize, right: usize, mirrored: bool, activity: &[[f32; 256]], values: &mut Vec<f32>) {
         let shape = self.images.shape();
         let plane = shape.height * shape.width;
         let bytes = self.images.image(image);
         for row in 0..shape.height {
             // a position outside the image wraps to a huge number and reads as black
             let row = (row + down).wrapping_sub(MARGIN);
+            let line = (row < shape.height).then(|| row * shape.width);
             for column in 0..shape.width {
                 let column = if mirrored { shape.width - 1 - column } else { column };
                 let column = (column + right).wrapping_sub(MARGIN);
-                let inside = row < shape.height && column < shape.width;
-                for (channel, &(mean, deviation)) in self.retina.channels.iter().enumerate() {
-                    let byte = if inside { bytes[channel * plane + row * shape.width + column] } else { 0 };
-                    values.push((f32::from(byte) - mean) / deviation);
+                let pixel = line.filter(|_| column < shape.width).map(|line| line + column);
+                for (channel, activity) in activity.iter().enumerate() {
+                    values.push(activity[pixel.map_or(0, |pixel| usize::from(bytes[channel * plane + pixel]))]);
                 }
             }
         }
     }
+}
+
+/// What each byte becomes, in each channel.
+fn activity_of_bytes(retina: &Retina) -> Vec<[f32; 256]> {
+    let activity = |&(mean, deviation): &(f32, f32)| std::array::from_fn(|byte| (byte as f32 - mean) / deviation);
+    retina.channels.iter().map(activity).collect()
 }
 
 #[cfg(test)]
@@ -137,7 +144,7 @@ mod tests {
         };
         let see = |down, right, mirrored| {
             let mut values = Vec::new();
-            order.see(0, down, right, mirrored, &mut values);
+            order.see(0, down, right, mirrored, &activity_of_bytes(&retina), &mut values);
             values
         };
         assert_eq!(see(MARGIN, MARGIN, false), [1., 2., 3., 4., 5., 6.]);

@@ -1,7 +1,7 @@
 //! The network itself: its parts filled with values, and the way activity takes through them.
 
 use burn::tensor::{Device as Engine, Tensor};
-use neuro::architecture::{Architecture, Kind};
+use neuro::architecture::{Architecture, Kind, Part};
 use neuro::images::Images;
 use neuro::injury::Injury;
 use neuro::lesion::{Anatomy, Layer, Lesion};
@@ -183,8 +183,19 @@ impl Network {
             let relu = part.kind.parameters() > 0 && parts.next_if(|next| next.kind == Kind::Relu).is_some();
             activity = match part.kind {
                 Kind::Convolution { inputs, outputs } => {
-                    let weight = values[at].clone().reshape([outputs, inputs, 3, 3]);
-                    Activity::Maps(operations.convolve(activity.maps(), weight, values[at + 1].clone(), relu))
+                    let (weight, bias) = (values[at].clone().reshape([outputs, inputs, 3, 3]), values[at + 1].clone());
+                    let normalised = |next: &&Part| matches!(next.kind, Kind::Normalisation { .. });
+                    Activity::Maps(match &mode {
+                        // the statistics are given, so that the normalisation can be part of the convolution
+                        Mode::Perceiving(statistics, _) if parts.next_if(normalised).is_some() => {
+                            let layer = statistics[cursor.statistics].layer(&values[at + 2..]);
+                            cursor.parameter += 2;
+                            cursor.statistics += 1;
+                            let relu = parts.next_if(|next| next.kind == Kind::Relu).is_some();
+                            operations.convolve_normalised(activity.maps(), weight, bias, layer, relu)
+                        }
+                        _ => operations.convolve(activity.maps(), weight, bias, relu),
+                    })
                 }
                 Kind::Normalisation { .. } => {
                     cursor.statistics += 1;
@@ -226,10 +237,7 @@ fn normalise(operations: Operations, maps: Tensor<4>, layer: Normalisation, mode
             statistics[index].follow(mean.inner(), variance.inner(), images * height * width);
             output
         }
-        Mode::Perceiving(statistics, _) => {
-            let Statistics { mean, variance, .. } = &statistics[index];
-            operations.normalise_by(maps, [gain, shift, mean.clone(), variance.clone()], relu)
-        }
+        Mode::Perceiving(statistics, _) => operations.normalise_by(maps, statistics[index].layer(&[gain, shift]), relu),
     }
 }
 
@@ -247,6 +255,11 @@ fn tapped(activity: Activity, name: &str, mode: &mut Mode<'_>) -> Activity {
 }
 
 impl Statistics {
+    /// Gain and shift, the first two of `values`, with these statistics: all that the normalisation goes by.
+    fn layer(&self, values: &[Tensor<1>]) -> [Tensor<1>; 4] {
+        [values[0].clone(), values[1].clone(), self.mean.clone(), self.variance.clone()]
+    }
+
     /// Moves towards a batch's statistics. The variance kept is the unbiased one, n/(n-1) times the batch's, as in
     /// PyTorch; Burn's own normalisation keeps the biased one.
     fn follow(&mut self, mean: Tensor<1>, biased_variance: Tensor<1>, n: usize) {

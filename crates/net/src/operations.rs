@@ -1,6 +1,6 @@
 //! The operations that training waits for, behind one door: our own kernels on the processor, Burn's operations elsewhere.
 //!
-//! Maps are `[images, channels, height, width]`. All but [`Operations::normalise_by`] can be differentiated. `relu` says whether
+//! Maps are `[images, channels, height, width]`. All but those that normalise by given statistics can be differentiated. `relu` says whether
 //! max(0, x) follows, which the kernels do in the same pass.
 
 use burn::backend::{Dispatch, Flex};
@@ -71,7 +71,27 @@ impl Operations {
         }
     }
 
-    /// Normalises each channel by given statistics.
+    /// [`Operations::convolve`] and then [`Operations::normalise_by`]; our kernels do both in one pass.
+    pub(crate) fn convolve_normalised(
+        self,
+        maps: Tensor<4>,
+        weight: Tensor<4>,
+        bias: Tensor<1>,
+        layer: [Tensor<1>; 4],
+        relu: bool,
+    ) -> Tensor<4> {
+        match self {
+            Operations::Swift => {
+                let (maps, weight, bias) = (swift::primitive(maps), swift::primitive(weight), swift::primitive(bias));
+                let [gain, shift, mean, variance] = layer.map(swift::primitive);
+                let layer = [&gain, &shift, &mean, &variance];
+                Tensor::from_primitive::<Flex>(swift::convolve_normalised(&maps, [&weight, &bias], layer, relu))
+            }
+            Operations::Stock => self.normalise_by(self.convolve(maps, weight, bias, false), layer, relu),
+        }
+    }
+
+    /// Normalises each channel by given statistics: gain, shift, mean and variance of each.
     pub(crate) fn normalise_by(self, maps: Tensor<4>, [gain, shift, mean, variance]: [Tensor<1>; 4], relu: bool) -> Tensor<4> {
         match self {
             Operations::Swift => {

@@ -85,6 +85,27 @@ impl Swift for Flex {
     }
 }
 
+/// 3x3 convolution and the normalisation behind it by given statistics, as when the network is read; not differentiated.
+///
+/// With s = gain / sqrt(variance + epsilon) the normalised convolution is `s * (x * weight) + s * (bias - mean) + shift`, so
+/// that it needs no pass of its own.
+pub(crate) fn convolve_normalised(
+    x: &FlexTensor,
+    [weight, bias]: [&FlexTensor; 2],
+    [gain, shift, mean, variance]: [&FlexTensor; 4],
+    relu: bool,
+) -> FlexTensor {
+    let (maps, shape) = convolution(x, weight);
+    let [bias, gain, shift, mean, variance] = [bias, gain, shift, mean, variance].map(plain);
+    let wide = |list: &[f32], channel: usize| f64::from(list[channel]);
+    let scale = |i: usize| wide(&gain, i) / (wide(&variance, i) + NORMALISATION_EPSILON).sqrt();
+    let moved = |i: usize| scale(i) * (wide(&bias, i) - wide(&mean, i)) + wide(&shift, i);
+    let scales: Vec<f32> = (0..shape.outputs).map(|i| scale(i) as f32).collect();
+    let biases: Vec<f32> = (0..shape.outputs).map(|i| moved(i) as f32).collect();
+    let y = kernels::convolve_scaled(&pixels(x), maps, &shape, &plain(weight), &scales, &biases, relu);
+    channels_last(y, maps, shape.outputs)
+}
+
 /// Maps normalised by given statistics, as when the network is read; not differentiated.
 pub(crate) fn normalise_by(x: &FlexTensor, [gain, shift, mean, variance]: [&FlexTensor; 4], relu: bool) -> FlexTensor {
     let (maps, channels) = maps(x);

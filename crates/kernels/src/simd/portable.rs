@@ -79,6 +79,9 @@ impl Lanes for Array {
     fn expect(_at: *const f32) {}
 
     #[inline(always)]
+    fn expect_later(_at: *const f32) {}
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller promises room for sixteen numbers.
         unsafe { to.cast::<[f32; BLOCK]>().write_unaligned(self.0) };

@@ -101,6 +101,12 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn expect_later(at: *const f32) {
+        // SAFETY: as for `expect`.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller promises room for sixteen numbers.
         unsafe {
@@ -264,6 +270,12 @@ impl Lanes for Avx512 {
     fn expect(at: *const f32) {
         // SAFETY: a hint; it does not access memory, and cannot fail.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+
+    #[inline(always)]
+    fn expect_later(at: *const f32) {
+        // SAFETY: as for `expect`.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
     }
 
     #[inline(always)]

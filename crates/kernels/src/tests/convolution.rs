@@ -28,8 +28,10 @@ fn each_connection(at: Maps, shape: &Convolution, mut visit: impl FnMut(usize, u
 /// The definition, in double precision.
 fn reference(call: &Forward) -> Vec<f64> {
     let outputs = call.shape.outputs;
-    let mut y: Vec<f64> = (0..call.output_len()).map(|i| call.bias.map_or(0.0, |bias| f64::from(bias[i % outputs]))).collect();
+    let of_channel = |numbers: Option<&[f32]>, i: usize, or: f64| numbers.map_or(or, |numbers| f64::from(numbers[i % outputs]));
+    let mut y = vec![0.0; call.output_len()];
     each_connection(call.at, &call.shape, |to, from, w| y[to] += f64::from(call.x[from]) * f64::from(call.weight[w]));
+    y.iter_mut().enumerate().for_each(|(i, y)| *y = *y * of_channel(call.scale, i, 1.0) + of_channel(call.bias, i, 0.0));
     if call.relu {
         y.iter_mut().for_each(|y| *y = y.max(0.0));
     }
@@ -58,13 +60,14 @@ struct Case {
     seed: u64,
     relu: bool,
     bias: bool,
+    scale: bool,
     want_dx: bool,
 }
 
 impl Case {
     fn of(at: (usize, usize, usize), shape: Convolution) -> Case {
         let at = Maps { images: at.0, height: at.1, width: at.2 };
-        Case { at, shape, seed: 1, relu: true, bias: true, want_dx: true }
+        Case { at, shape, seed: 1, relu: true, bias: true, scale: true, want_dx: true }
     }
 
     fn x(&self) -> Vec<f32> {
@@ -84,10 +87,18 @@ impl Case {
         let what = format!("{algorithm:?}, {simd:?}, {self:?}");
         let (x, weight, dy, bias) = (self.x(), self.weight(), self.dy(), numbers(self.seed + 2, self.shape.outputs));
         let bias = self.bias.then_some(bias.as_slice());
-        let forward = Forward { simd, x: &x, at: self.at, shape: self.shape, weight: &weight, bias, relu: self.relu };
+        let forward =
+            Forward { simd, x: &x, at: self.at, shape: self.shape, weight: &weight, scale: None, bias, relu: self.relu };
         let y = convolve_by(algorithm, &forward);
         let tolerance = if matches!(algorithm, Algorithm::Large | Algorithm::Small) { 3e-4 } else { 3e-5 };
         assert_close(&format!("y: {what}"), &y, &reference(&forward), tolerance);
+
+        if self.scale {
+            let scale = numbers(self.seed + 4, self.shape.outputs);
+            let forward = Forward { scale: Some(&scale), ..forward };
+            let y = convolve_by(algorithm, &forward);
+            assert_close(&format!("scaled y: {what}"), &y, &reference(&forward), tolerance);
+        }
 
         let y = self.relu.then_some(y.as_slice());
         let backward =
@@ -121,11 +132,11 @@ fn channels() -> impl Strategy<Value = usize> {
 
 prop_compose! {
     fn case_at(sizes: impl Strategy<Value = (usize, usize, usize)>)(
-        at in sizes, inputs in channels(), outputs in channels(), seed in 0u64..1000, flags in 0u8..8,
+        at in sizes, inputs in channels(), outputs in channels(), seed in 0u64..1000, flags in 0u8..16,
     ) -> Case {
         let shape = Convolution::three_by_three(inputs, outputs);
-        let (relu, bias, want_dx) = (flags & 1 == 0, flags & 2 == 0, flags & 4 == 0);
-        Case { seed, relu, bias, want_dx, ..Case::of(at, shape) }
+        let (relu, bias, want_dx, scale) = (flags & 1 == 0, flags & 2 == 0, flags & 4 == 0, flags & 8 == 0);
+        Case { seed, relu, bias, scale, want_dx, ..Case::of(at, shape) }
     }
 }
 
@@ -196,7 +207,16 @@ fn the_chosen_algorithms_are_right() {
 fn winograd_convolutions_are_as_exact_as_promised() {
     let case = Case::of((2, 8, 8), Convolution::three_by_three(256, 64));
     let (x, weight) = (case.x(), case.weight());
-    let call = Forward { simd: Simd::current(), x: &x, at: case.at, shape: case.shape, weight: &weight, bias: None, relu: false };
+    let call = Forward {
+        simd: Simd::current(),
+        x: &x,
+        at: case.at,
+        shape: case.shape,
+        weight: &weight,
+        scale: None,
+        bias: None,
+        relu: false,
+    };
     let expected = reference(&call);
     let square = |numbers: &[f64]| (numbers.iter().map(|x| x * x).sum::<f64>() / numbers.len() as f64).sqrt();
     for (algorithm, error) in [(Algorithm::Large, 5e-6), (Algorithm::Small, 5e-6), (Algorithm::Columns, 1e-6)] {

@@ -126,14 +126,26 @@ impl Work for ForwardChunk<'_> {
         let (job, domain) = v.job();
         // SAFETY: the matrices are this task's own.
         unsafe { job.patches::<L>(self.call.x, self.zeros, &domain) };
+        let next = self.inputs.span(self.tiles.end..self.tiles.end + self.tiles.len());
         for point in 0..POINTS {
+            fetch::<L>(self.call.x, &next, point);
             for block in 0..self.outputs.blocks() {
                 L::call(v.times(point, self.u.at(point, block), m.at_mut(point, block)));
             }
         }
         let (job, domain) = m.job();
         // SAFETY: all of M was written; the pixels of these tiles in `y` are this task's own.
-        unsafe { job.outputs::<L>(&domain, self.call.bias, self.call.relu, &mut spill, self.y) };
+        unsafe { job.outputs::<L>(&domain, self.call.finish(), &mut spill, self.y) };
+    }
+}
+
+/// Has the share of a point of what the next chunk will read brought into the second-level cache, while this chunk is multiplied:
+/// memory has nothing else to do then.
+#[inline(always)]
+fn fetch<L: Lanes>(maps: &[f32], next: &Range<usize>, point: usize) {
+    let share = part(next.len(), POINTS, point);
+    for at in (next.start + share.start..next.start + share.end).step_by(BLOCK) {
+        L::expect_later(maps.as_ptr().wrapping_add(at));
     }
 }
 
@@ -256,7 +268,14 @@ impl Work for BackwardPart<'_> {
                 v_job.patches::<L>(self.call.x, self.zeros, &v_domain);
                 dm_job.output_gradients::<L>(self.call.dy, self.call.y, self.zeros, &dm_domain, self.dbias);
             }
+            let next = v.job.tiles.end..v.job.tiles.end + v.job.tiles.len();
+            let (next_x, next_y) = (self.inputs.span(next.clone()), self.outputs.span(next));
             for point in 0..POINTS {
+                fetch::<L>(self.call.x, &next_x, point);
+                fetch::<L>(self.call.dy, &next_y, point);
+                if let Some(y) = self.call.y {
+                    fetch::<L>(y, &next_y, point);
+                }
                 for output in 0..self.outputs.blocks() {
                     for input in 0..self.inputs.blocks() {
                         let c = &mut self.du[self.du_layout.at(point, output) + input * BLOCK * BLOCK..];

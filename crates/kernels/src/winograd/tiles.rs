@@ -7,6 +7,7 @@
 use super::Layout;
 use super::transform::{SIDE, Square, Transform, both_ways};
 use crate::Maps;
+use crate::convolution::Finish;
 use crate::scratch::Target;
 use crate::simd::{BLOCK, Lanes};
 use std::marker::PhantomData;
@@ -53,6 +54,15 @@ impl<X: Transform> Grid<X> {
     /// The numbers of the maps.
     fn len(&self) -> usize {
         self.at.pixels() * self.channels
+    }
+
+    /// Where in the maps the lines of pixels are that these tiles stand on, more or less.
+    pub(super) fn span(&self, tiles: Range<usize>) -> Range<usize> {
+        let line = |tile: usize| {
+            let place = self.place(tile);
+            (place.map * self.at.height + (place.row * X::TILE).min(self.at.height)) * self.at.width * self.channels
+        };
+        line(tiles.start)..line(tiles.end + self.columns)
     }
 
     fn place(&self, tile: usize) -> Place {
@@ -291,31 +301,27 @@ impl<X: Transform> Job<X> {
         }
     }
 
-    /// `Y = Aᵀ M A`, plus bias, and ReLU if wanted. `spill` is room for as many numbers as there are channels in all blocks.
+    /// `Y = Aᵀ M A`, finished. `spill` is room for as many numbers as there are channels in all blocks.
     ///
     /// # Safety
     /// `m` was written. Nobody else uses the pixels and channels of these tiles and blocks in `y` now.
     #[inline(always)]
-    pub(super) unsafe fn outputs<L: Lanes>(&self, m: &Domain, bias: Option<&[f32]>, relu: bool, spill: &mut [f32], y: Target) {
+    pub(super) unsafe fn outputs<L: Lanes>(&self, m: &Domain, finish: Finish, spill: &mut [f32], y: Target) {
         self.assert_inside(m, spill);
-        assert!(y.len() == self.grid.len() && bias.is_none_or(|bias| bias.len() == self.grid.channels));
+        assert!(y.len() == self.grid.len());
         for tile in self.tiles.clone() {
             // SAFETY: the start of the memory.
             let map = unsafe { y.at(0) };
             let table = self.grid.addresses(&self.grid.place(tile), X::TILE, 0, map, spill.as_mut_ptr());
             for block in self.blocks.clone() {
                 let (offset, filled) = (block * BLOCK, self.grid.filled(block));
+                let finish = finish.of::<L>(offset, filled);
                 // SAFETY: the table's addresses are pixels of `y`, with `filled` channels from `offset` on, or `spill`.
                 unsafe {
-                    let bias = match bias {
-                        Some(bias) => L::load_first(bias.as_ptr().add(offset), filled),
-                        None => L::splat(0.0),
-                    };
                     let mut square = both_ways::<L, X::Output>(&m.read::<L>(X::POINTS, tile, block));
                     for row in &mut square[..X::TILE] {
                         for value in &mut row[..X::TILE] {
-                            *value = *value + bias;
-                            *value = if relu { value.relu() } else { *value };
+                            *value = finish.apply(*value);
                         }
                     }
                     if filled == BLOCK {

@@ -51,13 +51,19 @@ impl Filters {
         ((self.outputs - output).min(BLOCK), (self.inputs - input).min(BLOCK), (output * self.inputs + input) * TAPS)
     }
 
-    /// The weights of a pair of blocks, rows `input * 9 + tap` of 16 outputs, in the first half of the room.
+    /// The weights of a pair of blocks, rows `input * 9 + tap` of 16 outputs, in the first half of the room. Those of the next pair, `ahead`
+    /// numbers further on, are asked for already: they come from sixteen places far apart, which no processor guesses.
     #[inline(always)]
-    fn read<L: Lanes>(self, w: &[f32], pair: (usize, usize), room: &mut Room) {
+    fn read<L: Lanes>(self, w: &[f32], pair: (usize, usize), ahead: usize, room: &mut Room) {
         assert!(w.len() == self.len());
         let (outputs, inputs, first) = self.extent(pair.0, pair.1);
         let (panel, padded) = room.halves();
         let (from, row) = if outputs == BLOCK && inputs == BLOCK {
+            for row in 0..BLOCK {
+                for line in 0..TAPS {
+                    L::expect(w.as_ptr().wrapping_add(first + ahead + row * self.inputs * TAPS + line * BLOCK));
+                }
+            }
             (w[first..].as_ptr(), self.inputs * TAPS)
         } else {
             padded.fill(0.0);
@@ -87,7 +93,7 @@ impl Filters {
         block: usize,
         room: &mut Room,
     ) {
-        self.read::<L>(w, pair, room);
+        self.read::<L>(w, pair, ROW, room);
         let (panel, _) = room.halves();
         let first = layout.at(0, block) + pair.1 * BLOCK * BLOCK;
         assert!(u.len() >= layout.len(X::POINTS * X::POINTS) && block < layout.blocks && (pair.1 + 1) * BLOCK <= layout.rows);
@@ -114,7 +120,7 @@ impl Filters {
         block: usize,
         room: &mut Room,
     ) {
-        self.read::<L>(w, pair, room);
+        self.read::<L>(w, pair, BLOCK * self.inputs * TAPS, room);
         let (panel, turned) = room.halves();
         for tap in 0..TAPS {
             // SAFETY: sixteen rows of the panel, nine rows apart, and sixteen of `turned`.
