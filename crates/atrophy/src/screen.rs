@@ -187,8 +187,10 @@ fn in_short(record: &Record) -> String {
         Phase::Healthy => String::new(),
         Phase::Injured | Phase::Treated => format!("{:.1} % lost, ", record.fraction_lost * 100.0),
     };
-    let shown =
-        record.readings.iter().filter(|r| r.class.is_empty() && r.measure != "rdm_pairs_left_out" && r.measure != "accuracy");
+    let shown = record
+        .readings
+        .iter()
+        .filter(|r| r.class.is_empty() && !r.measure.starts_with("rdm_pairs_left_out") && r.measure != "accuracy");
     let words: Vec<String> = shown
         .map(|reading| {
             let name = reading.measure.replace('_', " ");

@@ -2,8 +2,9 @@
 
 use neuro::architecture::Architecture;
 use neuro::images::Stimuli;
-use neuro::measure::{Healthy, rdm, read_all};
+use neuro::measure::{Readings, read_all, representations};
 use neuro::record::{EpochRecord, Phase, Record};
+use neuro::representation::Healthy;
 use neuro::responses::{Responses, Showing};
 use neuro::seed::{Address, Seed};
 use neuro::study::{Keep, Study};
@@ -115,8 +116,9 @@ fn advance(
             let reading = match subject {
                 Some(subject) => lab.read(&subject.healthy, &now, network, stage, phase),
                 // the subject itself is what later networks are compared with
-                None => lab.read(&Healthy::new(now.clone()), &now, network, stage, phase),
+                None => lab.read(&lab.healthy(now.clone()), &now, network, stage, phase),
             };
+            let reading = reading.or_trouble(Exit::Failed, || title(open, course, step))?;
             Ok(Outcome { reading: Some(reading), ..Outcome::default() })
         }
     }
@@ -175,7 +177,7 @@ impl Lab<'_> {
     pub fn subject(&self, schooled: &OpenCase, screen: &mut Screen) -> Result<Subject> {
         screen.begin(&format!("{}: showing the healthy network the probe", subject_name(schooled)));
         let network = self.network(schooled, None)?;
-        let healthy = Healthy::new(self.perceive(&network, screen));
+        let healthy = self.healthy(self.perceive(&network, screen));
         Ok(Subject { state: network.state(), healthy })
     }
 
@@ -183,19 +185,31 @@ impl Lab<'_> {
         network.perceive(&self.stimuli.test, &self.showing, &self.study.probe.layers, &mut |images| screen.perceived(images))
     }
 
+    /// Responses as the yardstick of others.
+    fn healthy(&self, responses: Responses) -> Healthy {
+        Healthy::new(responses, representations(&self.study.measures, &self.study.probe.layers))
+    }
+
     /// All that the study's measures say of these responses, with the files that go with them.
-    fn read(&self, healthy: &Healthy, now: &Responses, network: &Network, step: u32, phase: Phase) -> (Record, Vec<ReadingFile>) {
-        let rdms: Vec<_> = now.patterns.iter().map(|patterns| (patterns.layer.clone(), rdm(patterns))).collect();
-        let readings = read_all(&self.study.measures, healthy, now, &rdms, &self.showing);
+    fn read(
+        &self,
+        healthy: &Healthy,
+        now: &Responses,
+        network: &Network,
+        step: u32,
+        phase: Phase,
+    ) -> std::result::Result<(Record, Vec<ReadingFile>), rsa::PatternsError> {
+        let Study { measures, probe, .. } = self.study;
+        let Readings { readings, pictures } = read_all(measures, &probe.layers, healthy, now, &self.showing, PICTURE_SIDE)?;
         let lesion = network.lesion();
         let record = Record { step, phase, fraction_lost: lesion.fraction_lost(), synapses_lost: lesion.lost(), readings };
 
         let predictions = ReadingFile { name: "predictions.npy".to_owned(), bytes: npy::labels(&now.answers.predictions) };
-        let pictures = rdms.iter().filter(|(_, rdm)| rdm.images() > 0).map(|(layer, rdm)| {
-            let picture = rdm.picture(PICTURE_SIDE.min(rdm.images()));
-            ReadingFile { name: format!("rdm-{layer}.npy"), bytes: npy::square(picture.side, &picture.values) }
+        let pictures = pictures.into_iter().map(|(layer, picture)| ReadingFile {
+            name: format!("rdm-{layer}.npy"),
+            bytes: npy::square(picture.side, &picture.values),
         });
-        (record, std::iter::once(predictions).chain(pictures).collect())
+        Ok((record, std::iter::once(predictions).chain(pictures).collect()))
     }
 }
 

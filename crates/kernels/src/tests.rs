@@ -8,6 +8,7 @@ mod panel;
 mod pool;
 
 use crate::Simd;
+use proptest::prelude::ProptestConfig;
 
 /// Numbers between -1 and 1 that look random; the same for the same seed.
 fn numbers(seed: u64, length: usize) -> Vec<f32> {
@@ -18,6 +19,14 @@ fn numbers(seed: u64, length: usize) -> Vec<f32> {
             ((state >> 40) as f32) / (1u64 << 23) as f32 - 1.0
         })
         .collect()
+}
+
+/// So many random cases of each law; few under Miri, which is a thousand times slower.
+fn cases(wanted: u32) -> ProptestConfig {
+    if cfg!(miri) {
+        return ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() };
+    }
+    ProptestConfig::with_cases(wanted)
 }
 
 /// The instruction sets of this processor.

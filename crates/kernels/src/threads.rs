@@ -8,8 +8,9 @@
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Below about so many floating point operations, waking another thread costs more than it saves.
-const WORTH_SHARING: usize = 200_000;
+/// Below about so many floating point operations, waking another thread costs more than it saves. Under Miri all work is shared, so that
+/// it sees the threads.
+const WORTH_SHARING: usize = if cfg!(miri) { 0 } else { 200_000 };
 
 /// The most parts that a sum is cut into, and so the most threads that it can use.
 pub(crate) const PARTS: usize = 8;
@@ -47,6 +48,8 @@ mod tests {
     use std::sync::Mutex;
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn pieces_cover_everything_once(length in 0usize..300, least in 0usize..40, cost in 0usize..400_000) {
             let seen = Mutex::new(vec![0; length]);

@@ -3,7 +3,8 @@
 use crate::architecture::Architecture;
 use crate::images::Shape;
 use crate::injury::Injury;
-use crate::study::{Chance, Study};
+use crate::measure::Measure;
+use crate::study::{Chance, ProbeImages, Study};
 
 /// A fault of a study: the key it is about (as in the study file, `arm[1].name`) and what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,17 +80,27 @@ impl Study {
                 return Err(fault("probe.layers", format!("'{layer}' is named twice")));
             }
         }
-        if self.probe.layers.is_empty() && self.measures.iter().any(|m| m.needs_rdm_of("")) {
+        if self.probe.layers.is_empty() && self.measures.iter().any(|measure| matches!(measure, Measure::RdmSimilarity { .. })) {
             return Err(fault(
                 "probe.layers",
                 "a measure compares representations, but no layer is probed; try [\"penultimate\"]",
             ));
         }
         for measure in &self.measures {
-            if let Some(layer) = measure.named_layer()
-                && !self.probe.layers.iter().any(|l| l == layer)
+            let Measure::RdmSimilarity { method, over, layer, per_class, .. } = measure else { continue };
+            if !method.allows(*over) {
+                return Err(fault("measures", format!("{method} is taken over the triangle alone; leave out `over`")));
+            }
+            if let Some(layer) = layer
+                && !self.probe.layers.contains(layer)
             {
                 return Err(fault("measures", format!("a measure asks for layer '{layer}', which probe.layers does not list")));
+            }
+            if let (ProbeImages::PerClass(probed), Some(images)) = (self.probe.images, per_class)
+                && *images > probed
+            {
+                let reason = format!("a measure asks for {images} images of each class, but probe.images has only {probed}");
+                return Err(fault("measures", reason));
             }
         }
         Ok(())
@@ -152,6 +163,14 @@ mod tests {
         refused(|s| s["probe"]["layers"][0] = "block9".into(), "probe.layers", "it has block1, block2, block3, penultimate");
         refused(|s| s["probe"]["layers"][0] = "penultimate".into(), "probe.layers", "twice");
         refused(|s| s["probe"]["layers"] = serde_json::json!(["penultimate"]), "measures", "layer 'block1'");
+        let measure =
+            |keys: serde_json::Value| move |s: &mut serde_json::Value| s["measures"][1]["rdm_similarity"] = keys.clone();
+        refused(measure(serde_json::json!({"method": "spearman", "over": "full-matrix"})), "measures", "triangle alone");
+        let many = |s: &mut serde_json::Value| {
+            s["probe"]["images"] = serde_json::json!({"per_class": 10});
+            s["measures"][1]["rdm_similarity"]["per_class"] = 11.into();
+        };
+        refused(many, "measures", "probe.images has only 10");
         let unprobed = |s: &mut serde_json::Value| {
             s["probe"]["layers"] = serde_json::json!([]);
             s["measures"][1] = serde_json::json!({"rdm_similarity": {"method": "tau-b"}});

@@ -18,6 +18,7 @@ pub mod responses;
 pub mod injury;
 pub mod measure;
 pub mod plasticity;
+pub mod representation;
 
 pub mod record;
 pub mod statistics;

@@ -4,14 +4,15 @@
 //! [`Measure::examples`]. Tables pick it up by themselves.
 
 use std::collections::HashSet;
-use std::sync::OnceLock;
+use std::num::NonZeroU32;
 
-pub use rsa::{Method, Over};
-use rsa::{Prepared, Rdm};
+pub use rsa::{Distance, Method, Over};
+use rsa::{PatternsError, Picture, Prepared, Rdm};
 use serde::{Deserialize, Serialize};
 
 use crate::record::Reading;
-use crate::responses::{Patterns, Responses, Showing};
+use crate::representation::{Healthy, Representation};
+use crate::responses::{Responses, Showing};
 
 /// A question put to responses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,17 +26,23 @@ pub enum Measure {
     Confusion,
     /// Mean cross-entropy over the test images, in nats.
     Loss,
-    /// How alike the representation still is to the healthy network's: rank correlation of the two dissimilarity
-    /// matrices (1 - Pearson between the patterns of each pair of probe images; Kriegeskorte 2008).
+    /// How alike the representation still is to the healthy network's: correlation of the two dissimilarity matrices over
+    /// the pairs of probe images (Kriegeskorte 2008).
     RdmSimilarity {
-        /// Which rank correlation.
+        /// Which correlation.
         method: Method,
+        /// How far apart two patterns are; 1 - Pearson if not given.
+        #[serde(default, skip_serializing_if = "is_correlation")]
+        distance: Distance,
         /// Which entries of the matrices.
         #[serde(default, skip_serializing_if = "is_triangle")]
         over: Over,
         /// The tap; every tap of the probe if not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         layer: Option<String>,
+        /// Over the first so many probe images of each class; over all if not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        per_class: Option<NonZeroU32>,
     },
 }
 
@@ -43,50 +50,69 @@ fn is_triangle(over: &Over) -> bool {
     *over == Over::Triangle
 }
 
-/// The healthy network's responses, against which others are measured. Its dissimilarity matrices are made when first
-/// asked for and kept.
-pub struct Healthy {
-    /// What it answered.
-    pub responses: Responses,
-    rdms: Vec<OnceLock<Prepared>>,
+fn is_correlation(distance: &Distance) -> bool {
+    *distance == Distance::Correlation
 }
 
-impl Healthy {
-    /// Wraps the healthy network's responses.
-    pub fn new(responses: Responses) -> Self {
-        let rdms = responses.patterns.iter().map(|_| OnceLock::new()).collect();
-        Self { responses, rdms }
+/// All that is read at one moment.
+#[derive(Clone, Debug)]
+pub struct Readings {
+    /// The readings of all measures, in their order, each once: two correlations of one layer leave out the same pairs, and
+    /// a measure may be asked of a layer by name and of all layers besides.
+    pub readings: Vec<Reading>,
+    /// The usual dissimilarity matrix of each tap as a picture; none where there are no probe images.
+    pub pictures: Vec<(String, Picture)>,
+}
+
+/// The dissimilarity matrices that reading these measures at these taps takes, each once.
+pub fn representations(measures: &[Measure], taps: &[String]) -> Vec<Representation> {
+    let mut wanted: Vec<Representation> = Vec::new();
+    for tap in taps {
+        let usual = Representation::usual(tap); // for the picture, whatever is measured
+        for representation in std::iter::once(usual).chain(measures.iter().filter_map(|measure| measure.compares(tap))) {
+            if !wanted.contains(&representation) {
+                wanted.push(representation);
+            }
+        }
     }
-
-    fn rdm(&self, layer: &str) -> &Prepared {
-        let index = self.responses.patterns.iter().position(|p| p.layer == layer).expect("the probe taps the layer");
-        self.rdms[index].get_or_init(|| Prepared::new(rdm(&self.responses.patterns[index])))
-    }
+    wanted
 }
 
-/// The dissimilarity matrix of the patterns at one tap.
-pub fn rdm(patterns: &Patterns) -> Rdm {
-    Rdm::correlation(&patterns.values, patterns.features)
-}
-
-/// The readings of all `measures`, in their order, each once: two rank correlations of one layer leave out the same pairs,
-/// and a measure may be asked of a layer by name and of all layers besides. Arguments are those of [`Measure::read`].
+/// Reads all `measures` of the responses `now` at `taps`, and makes pictures of `side` pixels. Holds one dissimilarity matrix at a
+/// time, besides those of the healthy network.
+///
+/// # Errors
+/// If an activation is not finite, or so large that a distance is not.
 pub fn read_all(
     measures: &[Measure],
+    taps: &[String],
     healthy: &Healthy,
     now: &Responses,
-    rdms: &[(String, Rdm)],
     showing: &Showing,
-) -> Vec<Reading> {
+    side: usize,
+) -> Result<Readings, PatternsError> {
+    let mut answers: Vec<Vec<Reading>> = measures.iter().map(|measure| measure.of_behaviour(now, showing)).collect();
+    let mut pictures = Vec::new();
+    for representation in representations(measures, taps) {
+        let rdm = representation.rdm(now, showing)?;
+        for (measure, answers) in measures.iter().zip(&mut answers) {
+            if measure.compares(&representation.layer).as_ref() == Some(&representation) {
+                answers.extend(measure.of_representation(healthy.matrix(&representation, showing)?, &representation, &rdm));
+            }
+        }
+        if representation == Representation::usual(&representation.layer) && rdm.images() > 0 {
+            pictures.push((representation.layer, rdm.picture(side.min(rdm.images()))));
+        }
+    }
     let mut seen = HashSet::new();
-    let readings = measures.iter().flat_map(|measure| measure.read(healthy, now, rdms, showing));
-    readings.filter(|r| seen.insert((r.measure.clone(), r.layer.clone(), r.class.clone()))).collect()
+    let mut readings: Vec<Reading> = answers.into_iter().flatten().collect();
+    readings.retain(|r| seen.insert((r.measure.clone(), r.layer.clone(), r.class.clone())));
+    Ok(Readings { readings, pictures })
 }
 
 impl Measure {
-    /// The readings of this measure. `rdms` holds the matrices of `now`, one for each tap of the probe that
-    /// [`Measure::needs_rdm_of`] says so of.
-    pub fn read(&self, healthy: &Healthy, now: &Responses, rdms: &[(String, Rdm)], showing: &Showing) -> Vec<Reading> {
+    /// What this measure says of a network's answers; nothing if it asks for its representations.
+    fn of_behaviour(&self, now: &Responses, showing: &Showing) -> Vec<Reading> {
         let predictions = &now.answers.predictions;
         match self {
             Measure::Accuracy => {
@@ -100,53 +126,61 @@ impl Measure {
                 let mean = (!now.answers.losses.is_empty()).then(|| sum / now.answers.losses.len() as f64);
                 vec![Reading::new("loss", mean, now.answers.losses.len() as u64)]
             }
-            Measure::RdmSimilarity { method, over, .. } => {
-                let asked = rdms.iter().filter(|(layer, _)| self.needs_rdm_of(layer));
-                asked.flat_map(|(layer, rdm)| similarity(healthy.rdm(layer), layer, rdm, *method, *over)).collect()
+            Measure::RdmSimilarity { .. } => Vec::new(),
+        }
+    }
+
+    /// What this measure says of a dissimilarity matrix beside the healthy network's; nothing if it asks for answers.
+    fn of_representation(&self, healthy: &Prepared, which: &Representation, rdm: &Rdm) -> Vec<Reading> {
+        match self {
+            Measure::RdmSimilarity { method, over, .. } => similarity(healthy, which, rdm, *method, *over).to_vec(),
+            Measure::Accuracy | Measure::ClassAccuracy | Measure::Confusion | Measure::Loss => Vec::new(),
+        }
+    }
+
+    /// Which dissimilarity matrix of a tap this measure compares, if any.
+    pub fn compares(&self, tap: &str) -> Option<Representation> {
+        match self {
+            Measure::RdmSimilarity { layer, distance, per_class, .. } if layer.as_ref().is_none_or(|layer| layer == tap) => {
+                Some(Representation { layer: tap.to_owned(), distance: *distance, per_class: *per_class })
             }
-        }
-    }
-
-    /// Whether this measure needs the dissimilarity matrix of this tap of the probe.
-    pub fn needs_rdm_of(&self, tap: &str) -> bool {
-        match self {
-            Measure::RdmSimilarity { layer, .. } => layer.as_ref().is_none_or(|layer| layer == tap),
-            Measure::Accuracy | Measure::ClassAccuracy | Measure::Confusion | Measure::Loss => false,
-        }
-    }
-
-    /// The tap this measure names, if it names one.
-    pub fn named_layer(&self) -> Option<&str> {
-        match self {
-            Measure::RdmSimilarity { layer, .. } => layer.as_deref(),
-            Measure::Accuracy | Measure::ClassAccuracy | Measure::Confusion | Measure::Loss => None,
+            _ => None,
         }
     }
 
     /// One of each kind, with a sentence for people.
     pub fn examples() -> Vec<(Measure, &'static str)> {
-        let similarity = |method| Measure::RdmSimilarity { method, over: Over::Triangle, layer: None };
+        let similarity =
+            |method, distance| Measure::RdmSimilarity { method, distance, over: Over::Triangle, layer: None, per_class: None };
         vec![
             (Measure::Accuracy, "share of the test images that are named right"),
             (Measure::ClassAccuracy, "the same for each class, and the mean over classes"),
             (Measure::Confusion, "share of each class's images that is taken for each class"),
             (Measure::Loss, "mean cross-entropy over the test images, in nats"),
-            (similarity(Method::TauB), "Kendall's tau-b between the dissimilarity matrix and the healthy network's"),
-            (similarity(Method::TauA), "Kendall's tau-a, which does not correct for ties"),
+            (
+                similarity(Method::TauB, Distance::Correlation),
+                "Kendall's tau-b between the dissimilarity matrix (1 - Pearson) and the healthy network's",
+            ),
+            (
+                similarity(Method::RhoA, Distance::Euclidean),
+                "any of tau-b, tau-a, rho-a, spearman, pearson, cosine; of correlation, cosine, euclidean or squared-euclidean distances; \
+                 layer = \"block3\" for one tap of the probe, per_class = 100 for fewer of its images",
+            ),
         ]
     }
 }
 
 /// How like the healthy network's matrix this one is, and how many pairs had to be left out because an image left the
 /// layer silent in one of the two.
-fn similarity(healthy: &Prepared, layer: &str, rdm: &Rdm, method: Method, over: Over) -> [Reading; 2] {
+fn similarity(healthy: &Prepared, which: &Representation, rdm: &Rdm, method: Method, over: Over) -> [Reading; 2] {
     let similarity = healthy.similarity_over(rdm, method, over);
     let whole = if over == Over::FullMatrix { "_full_matrix" } else { "" };
-    let name = format!("rdm_similarity_{}{whole}", method.to_string().replace('-', "_"));
+    let name = format!("rdm_similarity_{}{whole}{}", method.to_string().replace('-', "_"), which.ending());
+    let left_out = format!("rdm_pairs_left_out{}", which.ending());
     let pairs = similarity.pairs_used + similarity.pairs_left_out;
     [
-        Reading::new(&name, similarity.value, similarity.pairs_used).at(layer),
-        Reading::new("rdm_pairs_left_out", Some(similarity.pairs_left_out as f64), pairs).at(layer),
+        Reading::new(&name, similarity.value, similarity.pairs_used).at(&which.layer),
+        Reading::new(&left_out, Some(similarity.pairs_left_out as f64), pairs).at(&which.layer),
     ]
 }
 
@@ -203,7 +237,7 @@ fn class_accuracies(confusions: &Confusions, showing: &Showing) -> Vec<Reading> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::responses::Answers;
+    use crate::responses::{Answers, Patterns};
 
     fn showing() -> Showing {
         Showing::new(&[0, 0, 0, 1, 1, 2], None, &["cat", "dog", "ship"].map(str::to_owned))
@@ -217,10 +251,19 @@ mod tests {
 
     const PATTERNS: [f32; 18] = [1., 2., 3., 1., 3., 2., 2., 1., 3., 5., 1., 0., 4., 2., 0., 0., 1., 9.];
 
+    fn tau_b() -> Measure {
+        let (distance, over) = (Distance::Correlation, Over::Triangle);
+        Measure::RdmSimilarity { method: Method::TauB, distance, over, layer: None, per_class: None }
+    }
+
+    fn all(measures: &[Measure], now: &Responses) -> Readings {
+        let taps = ["penultimate".to_owned()];
+        let healthy = Healthy::new(responses([0, 0, 0, 1, 1, 2], PATTERNS), representations(measures, &taps));
+        read_all(measures, &taps, &healthy, now, &showing(), 3).unwrap()
+    }
+
     fn read(measure: &Measure, now: &Responses) -> Vec<String> {
-        let healthy = Healthy::new(responses([0, 0, 0, 1, 1, 2], PATTERNS));
-        let rdms = [("penultimate".to_owned(), rdm(&now.patterns[0]))];
-        let readings = measure.read(&healthy, now, &rdms, &showing());
+        let readings = all(std::slice::from_ref(measure), now).readings;
         readings.iter().map(|r| format!("{} {} {:?} n={}", r.measure, r.class, r.value, r.n)).collect()
     }
 
@@ -245,36 +288,66 @@ mod tests {
 
     #[test]
     fn nothing_is_read_twice() {
-        let similarity = |method, layer: Option<&str>| Measure::RdmSimilarity {
-            method,
-            over: Over::Triangle,
-            layer: layer.map(str::to_owned),
+        let change = |change: fn(&mut Measure)| {
+            let mut measure = tau_b();
+            change(&mut measure);
+            measure
         };
-        let tau_b = similarity(Method::TauB, None);
-        let measures = [
-            Measure::Accuracy,
-            tau_b.clone(),
-            similarity(Method::TauA, None),
-            similarity(Method::TauB, Some("penultimate")),
-            Measure::Accuracy,
-        ];
-        let healthy = Healthy::new(responses([0, 0, 0, 1, 1, 2], PATTERNS));
+        let tau_a = change(|m| {
+            if let Measure::RdmSimilarity { method, .. } = m {
+                *method = Method::TauA;
+            }
+        });
+        let named = change(|m| {
+            if let Measure::RdmSimilarity { layer, .. } = m {
+                *layer = Some("penultimate".to_owned());
+            }
+        });
+        let measures = [Measure::Accuracy, tau_b(), tau_a, named, Measure::Accuracy];
         let now = responses([0; 6], PATTERNS);
-        let rdms = [("penultimate".to_owned(), rdm(&now.patterns[0]))];
-        let readings = read_all(&measures, &healthy, &now, &rdms, &showing());
+        let readings = all(&measures, &now).readings;
         let names: Vec<&str> = readings.iter().map(|reading| reading.measure.as_str()).collect();
         assert_eq!(names, ["accuracy", "rdm_similarity_tau_b", "rdm_pairs_left_out", "rdm_similarity_tau_a"]);
-        assert_eq!(readings[1..3], tau_b.read(&healthy, &now, &rdms, &showing()));
+        assert_eq!(readings[1..3], all(&[tau_b()], &now).readings);
+    }
+
+    #[test]
+    fn a_measure_names_its_distance_and_its_images() {
+        let (method, distance, over) = (Method::TauB, Distance::Euclidean, Over::Triangle);
+        let of = |per_class| Measure::RdmSimilarity { method, distance, over, layer: None, per_class };
+        let mut moved = PATTERNS;
+        moved[3..6].fill(9.0); // the second image of the first class: constant, which has no correlation, but distances
+        let now = responses([0; 6], moved);
+        let read_of = |per_class| read(&of(per_class), &now);
+        assert_eq!(read_of(NonZeroU32::new(1))[0], "rdm_similarity_tau_b_euclidean_per_class_1  Some(1.0) n=3");
+        let whole = read_of(None);
+        assert!(whole[0].starts_with("rdm_similarity_tau_b_euclidean  Some(0.") && whole[0].ends_with("n=15"), "{whole:?}");
+        assert_eq!(whole[1], "rdm_pairs_left_out_euclidean  Some(0.0) n=15");
+    }
+
+    #[test]
+    fn activity_that_is_no_number_is_an_error() {
+        let mut broken = PATTERNS;
+        broken[4] = f32::NAN;
+        let taps = ["penultimate".to_owned()];
+        let healthy = Healthy::new(responses([0; 6], PATTERNS), representations(&[], &taps));
+        assert!(read_all(&[], &taps, &healthy, &responses([0; 6], broken), &showing(), 3).is_err());
+    }
+
+    #[test]
+    fn every_tap_has_its_picture_whatever_is_measured() {
+        let Readings { readings, pictures } = all(&[], &responses([0; 6], PATTERNS));
+        assert_eq!((readings.len(), pictures.len(), pictures[0].0.as_str()), (0, 1, "penultimate"));
+        assert_eq!(pictures[0].1.side, 3);
     }
 
     #[test]
     fn a_representation_is_like_itself_and_a_silent_image_is_left_out_and_counted() {
-        let measure = Measure::RdmSimilarity { method: Method::TauB, over: Over::Triangle, layer: None };
-        let same = read(&measure, &responses([0; 6], PATTERNS));
+        let same = read(&tau_b(), &responses([0; 6], PATTERNS));
         assert_eq!(same, ["rdm_similarity_tau_b  Some(1.0) n=15", "rdm_pairs_left_out  Some(0.0) n=15"]);
         let mut silent = PATTERNS;
         silent[0..3].fill(0.0);
-        let left = read(&measure, &responses([0; 6], silent));
+        let left = read(&tau_b(), &responses([0; 6], silent));
         assert_eq!(left, ["rdm_similarity_tau_b  Some(1.0) n=10", "rdm_pairs_left_out  Some(5.0) n=15"]);
     }
 }

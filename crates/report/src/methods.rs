@@ -2,7 +2,7 @@
 
 use neuro::architecture::Blueprint;
 use neuro::injury::Injury;
-use neuro::measure::{Measure, Over};
+use neuro::measure::{Distance, Measure, Over};
 use neuro::record::Reading;
 use neuro::study::{Chance, ProbeImages, StimuliChoice, Study};
 
@@ -145,9 +145,9 @@ fn representation(view: &View<'_>) -> String {
     }
     let layers: Vec<String> = study.probe.layers.iter().map(|layer| tap(layer)).collect();
     format!(
-        "Activation patterns are read on {} at {}. The representational dissimilarity matrix (RDM) holds 1 − Pearson’s r between the patterns \
-         of each pair of probe images, sorted by class (Kriegeskorte et al. 2008). It is compared with that of the same network when \
-         healthy by rank correlation (Kendall 1945): {}. A pattern that is the same at every unit has no correlation: its pairs are left \
+        "Activation patterns are read on {} at {}. The representational dissimilarity matrix (RDM) holds the distance between the patterns \
+         of each pair of probe images (Kriegeskorte et al. 2008): 1 − Pearson’s r unless another is named. It is compared with that of \
+         the same network when healthy (rank correlation: Kendall 1945): {}. A pattern that is the same at every unit has no correlation: its pairs are left \
          out of both matrices and counted ({}).",
         probe(view),
         list(&layers),
@@ -158,13 +158,20 @@ fn representation(view: &View<'_>) -> String {
 
 /// How matrices are compared, if the measure does so: "Kendall’s tau-b over the upper triangle without the diagonal".
 fn comparison(measure: &Measure) -> Option<String> {
-    let Measure::RdmSimilarity { method, over, layer } = measure else { return None };
+    let Measure::RdmSimilarity { method, distance, over, layer, per_class } = measure else { return None };
     let over = match over {
         Over::Triangle => "the upper triangle without the diagonal",
         Over::FullMatrix => "the whole square matrix (each pair twice, and the diagonal)",
     };
     let layer = layer.as_ref().map_or_else(String::new, |layer| format!(", layer {layer}"));
-    Some(format!("{} over {over}{layer}", correlation(&method.to_string())))
+    let distance = match distance {
+        Distance::Correlation => "",
+        Distance::Cosine => " of cosine distances",
+        Distance::Euclidean => " of Euclidean distances",
+        Distance::SquaredEuclidean => " of squared Euclidean distances",
+    };
+    let images = per_class.map_or_else(String::new, |images| format!(", the first {images} probe images of each class"));
+    Some(format!("{}{distance} over {over}{layer}{images}", correlation(&method.to_string())))
 }
 
 fn probe(view: &View<'_>) -> String {
@@ -198,7 +205,7 @@ fn left_out(view: &View<'_>) -> String {
         .iter()
         .flat_map(|trial| trial.records.iter().map(move |record| (trial, record)))
         .flat_map(|(trial, record)| record.readings.iter().map(move |reading| (trial, record, reading)))
-        .filter(|(_, _, reading)| reading.measure == "rdm_pairs_left_out")
+        .filter(|(_, _, reading)| reading.measure.starts_with("rdm_pairs_left_out"))
         .filter_map(|(trial, record, reading)| Some((share(reading)?, trial, record, reading)))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match worst {
@@ -353,8 +360,7 @@ mod tests {
             |e| e.study.probe.images = ProbeImages::All,
             |e| e.study.arms[0].plasticity = neuro::plasticity::Plasticity::None,
             |e| {
-                e.study.measures =
-                    vec![Measure::RdmSimilarity { method: rsa_method("tau-a"), over: Over::Triangle, layer: None }];
+                e.study.measures = vec![serde_json::from_str(r#"{"rdm_similarity":{"method":"tau-a"}}"#).unwrap()];
             },
             |e| e.cause.threads = 1,
         ];
@@ -363,11 +369,6 @@ mod tests {
             change(&mut evidence);
             assert_ne!(told(&evidence), text, "change {i} leaves no trace");
         }
-    }
-
-    /// `rsa` is not among our dependencies; the method is read as a study file would say it.
-    fn rsa_method<T: for<'a> serde::Deserialize<'a>>(name: &str) -> T {
-        serde_json::from_value(name.into()).unwrap()
     }
 
     /// "Moore et al. (2022)", "He et al. 2015", "Simonyan & Zisserman 2015": who is cited is listed, and nobody else.

@@ -39,12 +39,26 @@ impl Question {
     }
 }
 
-/// A rank correlation by its full name.
-pub(crate) fn correlation(method: &str) -> String {
-    if let Some(method) = method.strip_suffix("-full-matrix") {
+/// A correlation by its full name, with what its measure's name adds: "Kendall’s tau-b, whole matrix, cosine distance".
+pub(crate) fn correlation(name: &str) -> String {
+    if let Some((name, images)) = name.split_once("-per-class-") {
+        return format!("{}, {images} images per class", correlation(name));
+    }
+    for distance in ["squared-euclidean", "euclidean", "cosine"] {
+        // a method may be called so, too
+        if let Some(name) = name.strip_suffix(distance).and_then(|name| name.strip_suffix('-')) {
+            return format!("{}, {} distance", correlation(name), distance.replace("euclidean", "Euclidean").replace('-', " "));
+        }
+    }
+    if let Some(method) = name.strip_suffix("-full-matrix") {
         return format!("{}, whole matrix", correlation(method));
     }
-    if method.starts_with("tau") { format!("Kendall’s {method}") } else { method.to_owned() }
+    match name {
+        "spearman" => "Spearman’s rho".to_owned(),
+        "pearson" => "Pearson’s r".to_owned(),
+        _ if name.starts_with("tau") => format!("Kendall’s {name}"),
+        _ => name.to_owned(),
+    }
 }
 
 impl Unit {

@@ -1,4 +1,4 @@
-use super::{assert_close, assert_same_on_all_threads, available, numbers};
+use super::{assert_close, assert_same_on_all_threads, available, cases, numbers};
 use crate::convolution::{Algorithm, Backward, Forward, convolve_back_by, convolve_by};
 use crate::{Convolution, ConvolutionGradients, Maps, Simd, convolve, convolve_back};
 use proptest::prelude::*;
@@ -123,11 +123,13 @@ impl Case {
 }
 
 fn maps() -> impl Strategy<Value = (usize, usize, usize)> {
-    (1usize..4, 1usize..10, 1usize..10)
+    let side = if cfg!(miri) { 1usize..6 } else { 1..10 };
+    (1usize..4, side.clone(), side)
 }
 
 fn channels() -> impl Strategy<Value = usize> {
-    prop_oneof![1usize..5, 1usize..40, Just(16), Just(32), Just(48)]
+    let most = if cfg!(miri) { 18 } else { 48 };
+    prop_oneof![1usize..5, 1usize..40, Just(16), Just(32), Just(48)].prop_map(move |channels| channels.min(most))
 }
 
 prop_compose! {
@@ -152,7 +154,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn three_by_three_on_any_maps(case in case_at(maps())) {
@@ -177,6 +179,7 @@ proptest! {
 
 /// Many channels (more than the depth of a product), many tiles (more than a chunk), many images (more than parts).
 #[test]
+#[cfg_attr(miri, ignore = "too many numbers for Miri")]
 fn shapes_that_go_beyond_one_chunk() {
     let three = Convolution::three_by_three;
     Case::of((1, 3, 5), three(530, 20)).check_all(&[Algorithm::Large, Algorithm::Small, Algorithm::Columns]);
@@ -188,6 +191,7 @@ fn shapes_that_go_beyond_one_chunk() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many numbers for Miri")]
 fn the_chosen_algorithms_are_right() {
     for (at, shape) in [
         ((3, 32, 32), Convolution::three_by_three(3, 16)),
@@ -204,6 +208,7 @@ fn the_chosen_algorithms_are_right() {
 
 /// The error that the documentation states, on a layer of VGG19.
 #[test]
+#[cfg_attr(miri, ignore = "too many numbers for Miri")]
 fn winograd_convolutions_are_as_exact_as_promised() {
     let case = Case::of((2, 8, 8), Convolution::three_by_three(256, 64));
     let (x, weight) = (case.x(), case.weight());
@@ -228,6 +233,7 @@ fn winograd_convolutions_are_as_exact_as_promised() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many numbers for Miri")]
 fn results_do_not_depend_on_the_number_of_threads() {
     for (at, shape) in [
         ((11, 9, 17), Convolution::three_by_three(24, 40)),
@@ -248,6 +254,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
 
 /// An image's outputs do not depend on what else is in the batch: probe images may come in batches of any size.
 #[test]
+#[cfg_attr(miri, ignore = "too many numbers for Miri")]
 fn outputs_do_not_depend_on_the_batch() {
     for (size, inputs) in [(8, 20), (2, 20), (1, 20), (8, 3)] {
         let case = Case::of((40, size, size), Convolution::three_by_three(inputs, 24));

@@ -1,4 +1,4 @@
-use super::{assert_close, assert_same_on_all_threads, available, numbers};
+use super::{assert_close, assert_same_on_all_threads, available, cases, numbers};
 use crate::{Dense, DenseGradients, dense, dense_back};
 use proptest::prelude::*;
 
@@ -43,7 +43,7 @@ fn check(images: usize, shape: Dense, relu: bool, bias: bool, seed: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn any_dense_layer(images in 1usize..20, inputs in 1usize..70, outputs in 1usize..70, flags in 0u8..4, seed in 0u64..1000) {
@@ -52,6 +52,7 @@ proptest! {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many numbers for Miri")]
 fn layers_that_go_beyond_one_piece() {
     check(40, Dense { inputs: 600, outputs: 10 }, false, true, 1);
     check(7, Dense { inputs: 150, outputs: 700 }, true, true, 1);
@@ -59,6 +60,7 @@ fn layers_that_go_beyond_one_piece() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many numbers for Miri")]
 fn results_do_not_depend_on_the_number_of_threads() {
     let shape = Dense { inputs: 300, outputs: 280 };
     let (x, weight, dy) = (numbers(1, 40 * 300), numbers(2, 300 * 280), numbers(3, 40 * 280));

@@ -1,4 +1,4 @@
-use super::{assert_close, assert_same_on_all_threads, available, numbers};
+use super::{assert_close, assert_same_on_all_threads, available, cases, numbers};
 use crate::{Descent, descend};
 use proptest::prelude::*;
 
@@ -17,6 +17,8 @@ fn reference(w: &[f32], v: &[f32], gradient: &[f32], how: &Descent) -> [Vec<f64>
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn a_step_is_that_of_pytorch(length in 0usize..100, seed in 0u64..1000, nesterov: bool, momentum in prop_oneof![Just(0.0f32), Just(0.9)]) {
         let how = Descent { rate: 0.05, momentum, nesterov, decay: 0.0005 };
@@ -55,6 +57,7 @@ proptest! {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many numbers for Miri")]
 fn results_do_not_depend_on_the_number_of_threads() {
     let how = Descent { rate: 0.05, momentum: 0.9, nesterov: false, decay: 0.0005 };
     let (w, v, g) = (numbers(1, 100_003), numbers(2, 100_003), numbers(3, 100_003));

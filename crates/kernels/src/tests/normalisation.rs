@@ -1,4 +1,4 @@
-use super::{assert_close, assert_same_on_all_threads, available, numbers};
+use super::{assert_close, assert_same_on_all_threads, available, cases, numbers};
 use crate::{Normalisation, normalise_by, normalise_by_batch, normalise_by_batch_back};
 use proptest::prelude::*;
 
@@ -47,7 +47,7 @@ fn reference_back(x: &[f32], layer: &Normalisation, d: &[f64]) -> [Vec<f64>; 3] 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn any_maps(pixels in 2usize..400, channels in 1usize..40, relu: bool, mean in prop_oneof![Just(0.0f32), Just(50.0)], seed in 0u64..1000) {
@@ -85,6 +85,7 @@ proptest! {
 
 /// The formula of the gradient itself, against finite differences of the forward formula.
 #[test]
+#[cfg_attr(miri, ignore = "too many numbers for Miri")]
 fn the_reference_gradient_is_that_of_the_reference() {
     let (x, gain, shift, dy) = (numbers(1, 30), numbers(2, 3), numbers(3, 3), numbers(4, 30));
     let layer = Normalisation { gain: &gain, shift: &shift, epsilon: EPSILON };
@@ -104,6 +105,7 @@ fn the_reference_gradient_is_that_of_the_reference() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many numbers for Miri")]
 fn results_do_not_depend_on_the_number_of_threads() {
     let (x, gain, shift, dy) = (numbers(1, 5000 * 40), numbers(2, 40), numbers(3, 40), numbers(4, 5000 * 40));
     let layer = Normalisation { gain: &gain, shift: &shift, epsilon: EPSILON };

@@ -1,4 +1,4 @@
-use super::{assert_same_on_all_threads, available, numbers};
+use super::{assert_same_on_all_threads, available, cases, numbers};
 use crate::{Maps, pool, pool_back, relu, relu_back};
 use proptest::prelude::*;
 
@@ -14,6 +14,8 @@ fn each_four(at: Maps, channels: usize, mut visit: impl FnMut(usize, [usize; 4])
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn pools_any_maps(images in 0usize..4, height in 1usize..8, width in 1usize..8, channels in 1usize..40, seed in 0u64..1000) {
         let at = Maps { images, height, width };
@@ -57,6 +59,7 @@ fn what_is_not_a_number_is_the_largest() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many numbers for Miri")]
 fn results_do_not_depend_on_the_number_of_threads() {
     let at = Maps { images: 8, height: 33, width: 35 };
     let x = numbers(1, at.pixels() * 48);
