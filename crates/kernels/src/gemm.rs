@@ -8,7 +8,8 @@
 //! - [`Product`]: `C (+)= A·B` for one block of columns of B and C. Some rows of sixteen sums stay in registers, while the
 //!   numbers of A pass by one at a time and those of B sixteen at a time.
 //! - [`Outer`]: `C (+)= Aᵀ·B` for one block of columns of each, which makes sixteen rows of sixteen sums. This is a weight
-//!   gradient: a sum over images and places of input times output gradient.
+//!   gradient: a sum over images and places of input times output gradient. What C holds is added last, so that a long sum can be
+//!   made of short ones, which loses less to rounding.
 
 use crate::simd::{BLOCK, Lanes, Simd, Work};
 
@@ -171,11 +172,6 @@ impl Column {
         let mut sums = [L::splat(0.0); R];
         // SAFETY: what the caller promises.
         unsafe {
-            if add {
-                for (r, sum) in sums.iter_mut().enumerate() {
-                    *sum = L::load(self.c.add(r * self.c_row));
-                }
-            }
             for k in 0..self.steps {
                 let (a, b) = (self.a.add(k * BLOCK), L::load(self.b.add(k * BLOCK)));
                 for (r, sum) in sums.iter_mut().enumerate() {
@@ -183,7 +179,8 @@ impl Column {
                 }
             }
             for (r, sum) in sums.iter().enumerate() {
-                sum.store(self.c.add(r * self.c_row));
+                let c = self.c.add(r * self.c_row);
+                (if add { *sum + L::load(c) } else { *sum }).store(c);
             }
         }
     }

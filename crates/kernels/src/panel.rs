@@ -33,15 +33,10 @@ impl Work for Panels<'_> {
     type Output = Sums;
     #[inline(always)]
     fn run<L: Lanes>(self) -> Sums {
-        let (mut sums, mut run) = ([[0.0; BLOCK]; BLOCK], [[0.0; BLOCK]; BLOCK]);
+        let mut sums = [[0.0; BLOCK]; BLOCK];
         for (a, b) in self.a.chunks(RUN).zip(self.b.chunks(RUN)) {
-            let rows = a.len();
-            Outer { a: a.as_flattened(), b: b.as_flattened(), c: run.as_flattened_mut(), c_row: BLOCK, rows, add: false }
-                .run::<L>();
-            for (sums, run) in sums.iter_mut().zip(&run) {
-                // SAFETY: both are sixteen numbers.
-                unsafe { (L::load(sums.as_ptr()) + L::load(run.as_ptr())).store(sums.as_mut_ptr()) };
-            }
+            let (rows, c) = (a.len(), sums.as_flattened_mut());
+            Outer { a: a.as_flattened(), b: b.as_flattened(), c, c_row: BLOCK, rows, add: true }.run::<L>();
         }
         sums
     }

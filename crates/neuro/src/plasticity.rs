@@ -30,6 +30,9 @@ pub enum Plasticity {
         /// Momentum.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         momentum: Option<Fraction>,
+        /// Nesterov's form of momentum.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nesterov: Option<bool>,
         /// Weight decay.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decay: Option<NonNegative>,
@@ -47,11 +50,12 @@ impl Plasticity {
     pub fn lesson(&self, schooling: &Lesson) -> Option<Lesson> {
         match self {
             Plasticity::None => None,
-            Plasticity::Retrain { epochs, batch, rate, momentum, decay, schedule, augmentation } => Some(Lesson {
+            Plasticity::Retrain { epochs, batch, rate, momentum, nesterov, decay, schedule, augmentation } => Some(Lesson {
                 epochs: epochs.get(),
                 batch: batch.unwrap_or(schooling.batch),
                 rate: rate.unwrap_or(schooling.rate),
                 momentum: momentum.unwrap_or(schooling.momentum),
+                nesterov: nesterov.unwrap_or(schooling.nesterov),
                 decay: decay.unwrap_or(schooling.decay),
                 schedule: schedule.unwrap_or(schooling.schedule),
                 augmentation: augmentation.unwrap_or(schooling.augmentation),
@@ -83,6 +87,7 @@ impl Plasticity {
             batch: None,
             rate: None,
             momentum: None,
+            nesterov: None,
             decay: None,
             schedule: None,
             augmentation: None,
@@ -109,6 +114,9 @@ mod tests {
         let retrain: Plasticity = serde_json::from_str(r#"{"retrain":{"epochs":3,"rate":0.01}}"#).unwrap();
         let expected = Lesson { epochs: 3, rate: Positive::try_from(0.01).unwrap(), ..schooling() };
         assert_eq!(retrain.lesson(&schooling()), Some(expected));
+        let plain: Plasticity = serde_json::from_str(r#"{"retrain":{"epochs":3,"nesterov":false}}"#).unwrap();
+        let ahead = Lesson { nesterov: true, ..schooling() };
+        assert_eq!(plain.lesson(&ahead), Some(Lesson { epochs: 3, ..schooling() }));
         assert_eq!(Plasticity::None.lesson(&schooling()), None);
     }
 
