@@ -9,6 +9,7 @@
 //! | convolution, with bias and ReLU | [`convolve`] | [`convolve_back`] |
 //! | the same and a normalisation by given statistics | [`convolve_scaled`] | |
 //! | batch normalisation, with ReLU | [`normalise_by_batch`], [`normalise_by`] | [`normalise_by_batch_back`] |
+//! | the same and a max-pool | [`normalise_by_batch_and_pool`] | [`normalise_by_batch_and_pool_back`] |
 //! | ReLU alone | [`relu`] | [`relu_back`] |
 //! | max-pool 2×2 | [`pool()`] | [`pool_back`] |
 //! | dense layer, with bias and ReLU | [`dense()`] | [`dense_back`] |
@@ -88,7 +89,8 @@ pub use descent::{Descent, descend};
 pub use gemm::{multiply_in_cache, multiply_transposed_in_cache};
 pub use memory::keep_pages;
 pub use normalisation::{
-    Normalisation, NormalisationGradients, Normalised, normalise_by, normalise_by_batch, normalise_by_batch_back,
+    Normalisation, NormalisationGradients, Normalised, normalise_by, normalise_by_batch, normalise_by_batch_and_pool,
+    normalise_by_batch_and_pool_back, normalise_by_batch_back,
 };
 pub use panel::panel_products;
 pub use pool::{pool, pool_back, relu, relu_back};

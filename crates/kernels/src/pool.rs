@@ -66,13 +66,13 @@ pub fn relu_back(y: &[f32], dy: &[f32]) -> Vec<f32> {
     unsafe { written(y.len(), write) }
 }
 
-fn half(at: Maps) -> Maps {
+pub(crate) fn half(at: Maps) -> Maps {
     Maps { images: at.images, height: at.height / 2, width: at.width / 2 }
 }
 
 /// The four pixels of an output pixel, as places of their first channels.
 #[inline(always)]
-fn four(at: Maps, channels: usize, row: usize, column: usize) -> [usize; 4] {
+pub(crate) fn four(at: Maps, channels: usize, row: usize, column: usize) -> [usize; 4] {
     let (image, row) = (row / (at.height / 2), row % (at.height / 2));
     let first = ((image * at.height + 2 * row) * at.width + 2 * column) * channels;
     let below = first + at.width * channels;

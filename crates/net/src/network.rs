@@ -200,7 +200,10 @@ impl Network {
                 Kind::Normalisation { .. } => {
                     cursor.statistics += 1;
                     let (gain, shift) = (values[at].clone(), values[at + 1].clone());
-                    let layer = Normalisation { gain, shift, index: cursor.statistics - 1, relu };
+                    // what lies between normalisation and pool is wanted by nobody
+                    let pool =
+                        relu && matches!(mode, Mode::Learning(_)) && parts.next_if(|next| next.kind == Kind::MaxPool).is_some();
+                    let layer = Normalisation { gain, shift, index: cursor.statistics - 1, relu, pool };
                     Activity::Maps(normalise(operations, activity.maps(), layer, &mut mode))
                 }
                 Kind::Relu => match activity {
@@ -226,14 +229,18 @@ struct Normalisation {
     shift: Tensor<1>,
     index: usize,
     relu: bool,
+    pool: bool,
 }
 
 fn normalise(operations: Operations, maps: Tensor<4>, layer: Normalisation, mode: &mut Mode<'_>) -> Tensor<4> {
-    let Normalisation { gain, shift, index, relu } = layer;
+    let Normalisation { gain, shift, index, relu, pool } = layer;
     match mode {
         Mode::Learning(statistics) => {
             let [images, _, height, width] = maps.dims();
-            let (output, mean, variance) = operations.normalise_by_batch(maps, gain, shift, relu);
+            let (output, mean, variance) = match pool {
+                true => operations.normalise_by_batch_and_pool(maps, gain, shift),
+                false => operations.normalise_by_batch(maps, gain, shift, relu),
+            };
             statistics[index].follow(mean.inner(), variance.inner(), images * height * width);
             output
         }

@@ -71,6 +71,27 @@ impl Operations {
         }
     }
 
+    /// The same with ReLU, and then [`Operations::pool`]; our kernels never write what lies between.
+    pub(crate) fn normalise_by_batch_and_pool(
+        self,
+        maps: Tensor<4>,
+        gain: Tensor<1>,
+        shift: Tensor<1>,
+    ) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+        match self {
+            Operations::Swift => {
+                let (gain, shift) = (gain.into_dispatch(), shift.into_dispatch());
+                let (output, mean, variance) =
+                    <Dispatch as Swift>::swift_normalise_by_batch_and_pool(maps.into_dispatch(), gain, shift);
+                (Tensor::from_dispatch(output), Tensor::from_dispatch(mean), Tensor::from_dispatch(variance))
+            }
+            Operations::Stock => {
+                let (output, mean, variance) = self.normalise_by_batch(maps, gain, shift, true);
+                (self.pool(output), mean, variance)
+            }
+        }
+    }
+
     /// [`Operations::convolve`] and then [`Operations::normalise_by`]; our kernels do both in one pass.
     pub(crate) fn convolve_normalised(
         self,

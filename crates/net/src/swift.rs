@@ -32,6 +32,13 @@ pub(crate) trait Swift: Backend {
         relu: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
+    /// The same with ReLU, and the maximum over 2x2 squares behind it.
+    fn swift_normalise_by_batch_and_pool(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
     /// Maximum over 2x2 squares, stride 2.
     fn swift_pool(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
@@ -72,10 +79,20 @@ impl Swift for Flex {
         (channels_last(normalised.y, maps, channels), list(normalised.mean), list(normalised.variance))
     }
 
+    fn swift_normalise_by_batch_and_pool(
+        x: FlexTensor,
+        gain: FlexTensor,
+        shift: FlexTensor,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let (maps, channels) = maps(&x);
+        let (gain, shift) = (plain(&gain), plain(&shift));
+        let normalised = kernels::normalise_by_batch_and_pool(&pixels(&x), maps, &layer(&gain, &shift));
+        (channels_last(normalised.y, half(maps), channels), list(normalised.mean), list(normalised.variance))
+    }
+
     fn swift_pool(x: FlexTensor) -> FlexTensor {
         let (maps, channels) = maps(&x);
-        let half = Maps { height: maps.height / 2, width: maps.width / 2, ..maps };
-        channels_last(kernels::pool(&pixels(&x), maps, channels), half, channels)
+        channels_last(kernels::pool(&pixels(&x), maps, channels), half(maps), channels)
     }
 
     fn swift_combine(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, relu: bool) -> FlexTensor {
@@ -155,18 +172,15 @@ impl<C: CheckpointStrategy> Swift for Autodiff<Flex, C> {
         shift: FloatTensor<Self>,
         relu: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let ((x, from_x), (gain, from_gain), (shift, from_shift)) = (x.into_parts(), gain.into_parts(), shift.into_parts());
-        let (y, mean, variance) = Flex::swift_normalise_by_batch(x.clone(), gain.clone(), shift.clone(), relu);
-        let statistics = [mean.clone(), variance.clone()].map(FloatTensor::<Self>::new);
-        let y = match NormaliseBack.prepare::<C>([from_x, from_gain, from_shift]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                let kept = KeptNormalisation { x, gain, shift, mean, variance, y: relu.then(|| y.clone()) };
-                prepared.finish(kept, y)
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(y),
-        };
-        let [mean, variance] = statistics;
-        (y, mean, variance)
+        normalised::<C>([x, gain, shift], Then::Relu(relu))
+    }
+
+    fn swift_normalise_by_batch_and_pool(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        normalised::<C>([x, gain, shift], Then::ReluAndPool)
     }
 
     fn swift_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -225,6 +239,31 @@ impl Backward<Flex, 3> for ConvolveBack {
     }
 }
 
+/// What follows a normalisation in the same pass.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    Relu(bool),
+    ReluAndPool,
+}
+
+type Tracked<C> = FloatTensor<Autodiff<Flex, C>>;
+
+/// A normalisation of x with gain and shift, with the way back; also mean and variance.
+fn normalised<C: CheckpointStrategy>(inputs: [Tracked<C>; 3], then: Then) -> (Tracked<C>, Tracked<C>, Tracked<C>) {
+    let [(x, from_x), (gain, from_gain), (shift, from_shift)] = inputs.map(FloatTensor::<Autodiff<Flex, C>>::into_parts);
+    let (y, mean, variance) = match then {
+        Then::Relu(relu) => Flex::swift_normalise_by_batch(x.clone(), gain.clone(), shift.clone(), relu),
+        Then::ReluAndPool => Flex::swift_normalise_by_batch_and_pool(x.clone(), gain.clone(), shift.clone()),
+    };
+    let statistics = [mean.clone(), variance.clone()].map(Tracked::<C>::new);
+    let y = match NormaliseBack.prepare::<C>([from_x, from_gain, from_shift]).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish(KeptNormalisation { x, gain, shift, mean, variance, then }, y),
+        OpsKind::UnTracked(prepared) => prepared.finish(y),
+    };
+    let [mean, variance] = statistics;
+    (y, mean, variance)
+}
+
 #[derive(Clone, Debug)]
 struct KeptNormalisation {
     x: FlexTensor,
@@ -232,7 +271,7 @@ struct KeptNormalisation {
     shift: FlexTensor,
     mean: FlexTensor,
     variance: FlexTensor,
-    y: Option<FlexTensor>,
+    then: Then,
 }
 
 #[derive(Debug)]
@@ -243,14 +282,15 @@ impl Backward<Flex, 3> for NormaliseBack {
 
     fn backward(self, ops: Ops<KeptNormalisation, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let dy = gradients.consume::<Flex>(&ops.node);
-        let KeptNormalisation { x, gain, shift, mean, variance, y } = ops.state;
+        let KeptNormalisation { x, gain, shift, mean, variance, then } = ops.state;
         let [to_x, to_gain, to_shift] = ops.parents;
         let (maps, channels) = maps(&x);
-        let (gain, shift) = (plain(&gain), plain(&shift));
-        let y = y.as_ref().map(pixels);
-        let layer = layer(&gain, &shift);
-        let back =
-            kernels::normalise_by_batch_back(&pixels(&x), &plain(&mean), &plain(&variance), &layer, y.as_deref(), &pixels(&dy));
+        let [gain, shift, mean, variance] = [&gain, &shift, &mean, &variance].map(plain);
+        let (layer, x, dy) = (layer(&gain, &shift), pixels(&x), pixels(&dy));
+        let back = match then {
+            Then::Relu(relu) => kernels::normalise_by_batch_back(&x, &mean, &variance, &layer, relu, &dy),
+            Then::ReluAndPool => kernels::normalise_by_batch_and_pool_back(&x, maps, &mean, &variance, &layer, &dy),
+        };
         if let Some(node) = to_x {
             gradients.register::<Flex>(node.id, channels_last(back.dx, maps, channels));
         }
@@ -312,6 +352,11 @@ impl Backward<Flex, 3> for CombineBack {
 fn maps(x: &FlexTensor) -> (Maps, usize) {
     let [images, channels, height, width] = x.shape().dims();
     (Maps { images, height, width }, channels)
+}
+
+/// What a pool makes of maps of this size.
+fn half(maps: Maps) -> Maps {
+    Maps { height: maps.height / 2, width: maps.width / 2, ..maps }
 }
 
 fn convolution(x: &FlexTensor, weight: &FlexTensor) -> (Maps, Convolution) {

@@ -1,5 +1,8 @@
 use super::{assert_close, assert_same_on_all_threads, available, cases, numbers};
-use crate::{Normalisation, normalise_by, normalise_by_batch, normalise_by_batch_back};
+use crate::{
+    Maps, Normalisation, normalise_by, normalise_by_batch, normalise_by_batch_and_pool, normalise_by_batch_and_pool_back,
+    normalise_by_batch_back, pool, pool_back,
+};
 use proptest::prelude::*;
 
 const EPSILON: f32 = 1e-5;
@@ -68,10 +71,9 @@ proptest! {
             let again = simd.force(|| normalise_by(&x, &n.mean, &n.variance, &layer, relu));
             prop_assert!(again == n.y, "the same by its own mean and variance");
 
-            let y = relu.then_some(n.y.as_slice());
             let d: Vec<f64> = (0..x.len()).map(|i| if relu && n.y[i] <= 0.0 { 0.0 } else { f64::from(dy[i]) }).collect();
             let [dx, dgain, dshift] = reference_back(&x, &layer, &d);
-            let g = simd.force(|| normalise_by_batch_back(&x, &n.mean, &n.variance, &layer, y, &dy));
+            let g = simd.force(|| normalise_by_batch_back(&x, &n.mean, &n.variance, &layer, relu, &dy));
             assert_close("dx", &g.dx, &dx, 10.0 * tolerance);
             for (sums, expected, share) in [(&g.dgain, &dgain, tolerance), (&g.dshift, &dshift, 1e-6)] {
                 for (ours, expected) in sums.iter().zip(expected) {
@@ -79,6 +81,41 @@ proptest! {
                     prop_assert!(off <= share * (pixels as f64 + expected.abs()), "dgain or dshift {ours} in place of {expected}");
                 }
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    /// In one pass or one after the other: the outputs are the same to the last bit, the gradients but for the order of sums.
+    #[test]
+    fn pooled_at_once(images in 1usize..4, height in 1usize..9, width in 1usize..9, channels in 1usize..40, ties: bool, seed in 0u64..1000) {
+        let at = Maps { images, height, width };
+        let mut x = numbers(seed, at.pixels() * channels);
+        if ties {
+            x.iter_mut().for_each(|x| *x = (*x * 2.0).round());
+        }
+        let (gain, shift) = (numbers(seed + 1, channels), numbers(seed + 2, channels));
+        let dy = numbers(seed + 3, images * (height / 2) * (width / 2) * channels);
+        let layer = Normalisation { gain: &gain, shift: &shift, epsilon: EPSILON };
+        for simd in available() {
+            simd.force(|| {
+                let n = normalise_by_batch(&x, &layer, true);
+                let y = pool(&n.y, at, channels);
+                let d = pool_back(&n.y, at, channels, &y, &dy);
+                let expected = normalise_by_batch_back(&x, &n.mean, &n.variance, &layer, true, &d);
+
+                let pooled = normalise_by_batch_and_pool(&x, at, &layer);
+                assert_eq!((&pooled.y, &pooled.mean, &pooled.variance), (&y, &n.mean, &n.variance));
+                let g = normalise_by_batch_and_pool_back(&x, at, &n.mean, &n.variance, &layer, &dy);
+                for (what, ours, expected) in
+                    [("dx", &g.dx, &expected.dx), ("dgain", &g.dgain, &expected.dgain), ("dshift", &g.dshift, &expected.dshift)]
+                {
+                    let expected: Vec<f64> = expected.iter().map(|&x| f64::from(x)).collect();
+                    assert_close(what, ours, &expected, 1e-4);
+                }
+            });
         }
     }
 }
@@ -111,8 +148,11 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let layer = Normalisation { gain: &gain, shift: &shift, epsilon: EPSILON };
     assert_same_on_all_threads(|| {
         let n = normalise_by_batch(&x, &layer, true);
-        let g = normalise_by_batch_back(&x, &n.mean, &n.variance, &layer, Some(&n.y), &dy);
-        (n, g)
+        let g = normalise_by_batch_back(&x, &n.mean, &n.variance, &layer, true, &dy);
+        let at = Maps { images: 8, height: 25, width: 25 };
+        let pooled = normalise_by_batch_and_pool(&x, at, &layer);
+        let back = normalise_by_batch_and_pool_back(&x, at, &n.mean, &n.variance, &layer, &dy[..8 * 12 * 12 * 40]);
+        (n, g, pooled, back)
     });
 }
 
