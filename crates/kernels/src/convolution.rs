@@ -213,6 +213,7 @@ impl Finish<'_> {
     /// The same for the `filled` channels from `offset` on.
     #[inline(always)]
     pub(crate) fn of<L: Lanes>(&self, offset: usize, filled: usize) -> FinishChannels<L> {
+        #[expect(clippy::manual_map, reason = "a closure would not be compiled for the instruction set")]
         let scale = match self.scale {
             Some(scale) => Some(first(scale, offset, filled)),
             None => None,

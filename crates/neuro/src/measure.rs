@@ -1,7 +1,7 @@
 //! Measures: questions put to responses.
 //!
-//! To add one: a variant with its doc sentence, an arm in [`Measure::read`], a line in
-//! [`Measure::examples`]. Tables pick it up by themselves.
+//! To add one: a variant with its doc sentence, an arm in `Measure::of_behaviour` or, if it looks at representations, in
+//! [`Measure::compares`] and `Measure::of_representation`, a line in [`Measure::examples`]. Tables pick it up by themselves.
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
