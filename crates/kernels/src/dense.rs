@@ -292,6 +292,8 @@ impl Backward<'_> {
                 unsafe {
                     let from = if filled > 0 { (outputs.start + row) * inputs + first } else { 0 };
                     let weights = L::load_first(self.weight.as_ptr().add(from), filled);
+                    // Rows are far apart, and no processor guesses the next ones.
+                    L::expect(self.weight.as_ptr().wrapping_add(from + 12 * inputs));
                     weights.store(panels.as_mut_ptr().add((i * DEPTH + row) * BLOCK));
                 }
             }
