@@ -10,6 +10,8 @@ pub fn keep_pages() {
     // SAFETY: mallopt takes two numbers and changes settings of the allocator, which it may at any time.
     unsafe {
         libc::mallopt(libc::M_MMAP_MAX, 0);
+        // One arena for all threads: those of other threads than the main one give pages back whatever they are told.
+        libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
         libc::mallopt(libc::M_TOP_PAD, 64 << 20);
     }
