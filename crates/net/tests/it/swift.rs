@@ -70,3 +70,18 @@ fn the_number_of_threads_changes_nothing() {
     let one = with(1);
     assert!(with(2) == one && with(3) == one);
 }
+
+/// The same network, read: here normalisations are folded into the convolutions, there they are passes of their own.
+#[test]
+fn a_normalised_network_reads_as_with_the_engines_operations() {
+    let images = images(20);
+    let (state, _, swift) = learned(Device::Cpu, true);
+    let mut stock = Network::newborn(vgg(true), &images, Seed(9), Device::CpuStock);
+    stock.restore(&state).unwrap();
+    let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
+    let showing = Showing::new(images.labels(), None, &classes);
+    let stock = stock.perceive(&images, &showing, &[], &mut |_| {}).answers.losses;
+    for (ours, theirs) in swift.iter().zip(&stock) {
+        assert!((ours - theirs).abs() < 1e-3 * (1.0 + theirs), "{ours}, stock {theirs}");
+    }
+}
