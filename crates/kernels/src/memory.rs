@@ -1,10 +1,16 @@
-//! Memory that is given back is asked for again in the next step.
+//! Memory that is given back is asked for again in the next step, and lies on large pages.
 
-/// Has the allocator keep the pages of freed memory for the rest of the process, instead of handing large blocks back to the
-/// system: a training step frees and asks for the same blocks again and again, and the system clears each page anew.
-/// Costs: the process holds its peak memory until it ends.
+/// So much address space is set apart for large pages. It takes no memory before it is used.
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+const ON_LARGE_PAGES: usize = 4 << 30;
+
+/// Prepares the allocator for training, where each step frees and asks for the same large blocks. Does something with the GNU allocator
+/// (Linux), and nothing elsewhere. Call it once, before threads are started.
 ///
-/// Call it once, before threads are started. Does something with the GNU allocator (Linux), and nothing elsewhere.
+/// - The pages of freed memory are kept, instead of being handed back to the system, which would clear each one anew. Costs: the
+///   process holds its peak memory until it ends.
+/// - Pages of 2 MiB in place of 4 KiB for the first 4 GiB: the transforms of a convolution write to so many places at a time that the
+///   processor otherwise waits for addresses to be translated.
 pub fn keep_pages() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: mallopt takes two numbers and changes settings of the allocator, which it may at any time.
@@ -14,5 +20,16 @@ pub fn keep_pages() {
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
         libc::mallopt(libc::M_TOP_PAD, 64 << 20);
+    }
+    #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+    // SAFETY: advice on the pages of a block of ours, which the allocator keeps as the first place to take memory from when it is
+    // freed. Advice changes no content; where it is refused, nothing happens.
+    unsafe {
+        let block = libc::malloc(ON_LARGE_PAGES);
+        if !block.is_null() {
+            let skipped = block.align_offset(2 << 20);
+            libc::madvise(block.byte_add(skipped), ON_LARGE_PAGES - skipped, libc::MADV_HUGEPAGE);
+            libc::free(block);
+        }
     }
 }
