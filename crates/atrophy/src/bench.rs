@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Instant;
 
-use net::{Device, Network};
+use net::{Device, Network, SHOWN_AT_ONCE};
 use neuro::architecture::Blueprint;
 use neuro::images::{Images, Shape};
 use neuro::lesson::{Augmentation, Lesson, Schedule};
@@ -86,13 +86,13 @@ impl Train {
             .or_trouble(Exit::Failed, || "the benchmark".to_owned())?;
         let train_images_per_second = batch as f64 / clock.median_seconds();
 
+        let images = noise(SHOWN_AT_ONCE * (steps + 1));
         let classes: Vec<String> = (0..CLASSES).map(|class| class.to_string()).collect();
         let showing = Showing::new(images.labels(), None, &classes);
         let taps = ["penultimate".to_owned()];
-        network.perceive(&images, &showing, &taps, &mut |_| {}); // warms up
-        let start = Instant::now();
-        network.perceive(&images, &showing, &taps, &mut |_| {});
-        let read_images_per_second = images.len() as f64 / start.elapsed().as_secs_f64();
+        let mut clock = Clock::default();
+        network.perceive(&images, &showing, &taps, &mut |_| clock.tick());
+        let read_images_per_second = SHOWN_AT_ONCE as f64 / clock.median_seconds();
         Ok(Measured {
             network: name,
             batch,

@@ -1,7 +1,7 @@
 //! Dense layers. With a batch of some ten images they are bound by the memory that the weights are read from or their
 //! gradient is written to; so each weight is touched once, in pieces that stay in the caches while they are multiplied.
 
-use crate::gemm::{Outer, Product};
+use crate::gemm::{Outer, Product, Soon};
 use crate::scratch::{Scratch, Target, scratch, written};
 use crate::simd::{BLOCK, Lanes, Simd, Work};
 use crate::threads::{each, pieces};
@@ -177,7 +177,14 @@ impl Work for Forward<'_> {
                 let first = self.columns.start + i * BLOCK;
                 turn::<L>(self.weight, self.shape, first..self.columns.end.min(first + BLOCK), inputs.clone(), &mut panel);
                 let a = &self.x[from / BLOCK * block..];
-                L::call(Product { a, a_block: block, b: &panel, c, rows: images, depth, add: from > 0 });
+                let next =
+                    if first + BLOCK < self.columns.end { (first + BLOCK, from) } else { (self.columns.start, from + DEPTH) };
+                let soon = Soon {
+                    at: self.weight.as_ptr().wrapping_add(next.0 * self.shape.inputs + next.1),
+                    by_step: self.shape.inputs,
+                    by_block: BLOCK,
+                };
+                L::call(Product { a, a_block: block, b: &panel, c, rows: images, depth, add: from > 0, soon: Some(soon) });
             }
         }
         self.write::<L>(&sums);
@@ -259,9 +266,13 @@ impl Work for Backward<'_> {
             let outputs = from..self.shape.outputs.min(from + DEPTH);
             let depth = outputs.len().next_multiple_of(BLOCK);
             self.copy::<L>(outputs, &mut panels);
-            for (c, b) in sums.chunks_exact_mut(block.max(1)).zip(panels.chunks_exact(DEPTH * BLOCK)) {
+            let panels = panels.chunks_exact(DEPTH * BLOCK);
+            for (i, (c, b)) in sums.chunks_exact_mut(block.max(1)).zip(panels).enumerate() {
                 let a = &self.dy[from / BLOCK * block..];
-                L::call(Product { a, a_block: block, b, c, rows: images, depth, add: from > 0 });
+                let next = (from + DEPTH) * self.shape.inputs + self.columns.start + i * BLOCK;
+                let by_step = self.shape.inputs;
+                let soon = Soon { at: self.weight.as_ptr().wrapping_add(next), by_step, by_block: BLOCK * by_step };
+                L::call(Product { a, a_block: block, b, c, rows: images, depth, add: from > 0, soon: Some(soon) });
             }
         }
         assert!(self.columns.end <= self.shape.inputs && self.dx.len() == images * self.shape.inputs);
@@ -292,8 +303,6 @@ impl Backward<'_> {
                 unsafe {
                     let from = if filled > 0 { (outputs.start + row) * inputs + first } else { 0 };
                     let weights = L::load_first(self.weight.as_ptr().add(from), filled);
-                    // Rows are far apart, and no processor guesses the next ones.
-                    L::expect(self.weight.as_ptr().wrapping_add(from + 12 * inputs));
                     weights.store(panels.as_mut_ptr().add((i * DEPTH + row) * BLOCK));
                 }
             }

@@ -31,13 +31,27 @@ pub(crate) struct Product<'a> {
     pub(crate) depth: usize,
     /// Adds to what `c` holds; otherwise overwrites it.
     pub(crate) add: bool,
+    /// What will be read after this product.
+    pub(crate) soon: Option<Soon>,
+}
+
+/// Lines of memory that are brought into the second-level cache during a product, one at each step of the depth: a product in the caches
+/// leaves memory nothing to do.
+#[derive(Clone, Copy)]
+pub(crate) struct Soon {
+    /// The line of the first step; any address will do.
+    pub(crate) at: *const f32,
+    /// The distance from a step's line to the next.
+    pub(crate) by_step: usize,
+    /// The distance from a step's line to that of sixteen steps later.
+    pub(crate) by_block: usize,
 }
 
 impl Work for Product<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Product { a, a_block, b, c, rows, depth, add } = self;
+        let Product { a, a_block, b, c, rows, depth, add, soon } = self;
         assert!(depth > 0 && depth.is_multiple_of(BLOCK));
         assert!(a.len() >= (depth / BLOCK - 1) * a_block + rows * BLOCK && b.len() >= depth * BLOCK && c.len() >= rows * BLOCK);
         for from in (0..depth).step_by(DEPTH) {
@@ -47,9 +61,13 @@ impl Work for Product<'_> {
             let groups = rows.div_ceil(L::ROWS);
             for group in 0..groups {
                 let (row, next) = (rows * group / groups, rows * (group + 1) / groups);
+                let soon = match soon {
+                    Some(soon) if group == 0 => Soon { at: soon.at.wrapping_add(from / BLOCK * soon.by_block), ..soon },
+                    _ => Soon { at: a, by_step: 0, by_block: 0 },
+                };
                 // SAFETY: rows `row..next` of A and C are inside, and so are `steps` of A and B, by the assertions above.
                 unsafe {
-                    let strip = Strip { a: a.add(row * BLOCK), a_block, b, c: c.as_mut_ptr().add(row * BLOCK), steps };
+                    let strip = Strip { a: a.add(row * BLOCK), a_block, b, c: c.as_mut_ptr().add(row * BLOCK), steps, soon };
                     strip.multiply::<L>(next - row, add || from > 0);
                 }
             }
@@ -64,6 +82,7 @@ struct Strip {
     b: *const f32,
     c: *mut f32,
     steps: usize,
+    soon: Soon,
 }
 
 /// Calls a method for a number of rows that the compiler knows, so that the sums can be registers.
@@ -99,7 +118,9 @@ impl Strip {
             }
             for block in 0..self.steps / BLOCK {
                 let (a, b) = (self.a.add(block * self.a_block), self.b.add(block * BLOCK * BLOCK));
+                let soon = self.soon.at.wrapping_add(block * self.soon.by_block);
                 for k in 0..BLOCK {
+                    L::expect_later(soon.wrapping_add(k * self.soon.by_step));
                     let b = L::load(b.add(k * BLOCK));
                     for (r, sum) in sums.iter_mut().enumerate() {
                         *sum = L::splat(*a.add(r * BLOCK + k)).times_plus(b, *sum);
@@ -196,7 +217,7 @@ pub fn multiply_in_cache(rows: usize, depth: usize, times: usize) -> usize {
     let mut c = vec![0.0; rows * BLOCK];
     for _ in 0..times {
         let (a, b, c) = (&a, &b, std::hint::black_box(&mut c));
-        Simd::current().run(Product { a, a_block: rows * BLOCK, b, c, rows, depth, add: false });
+        Simd::current().run(Product { a, a_block: rows * BLOCK, b, c, rows, depth, add: false, soon: None });
     }
     2 * rows * depth * BLOCK * times
 }

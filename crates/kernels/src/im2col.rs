@@ -49,38 +49,56 @@ impl Patches {
         self.length.div_ceil(BLOCK)
     }
 
-    /// Goes through the runs of numbers that the patch of an output pixel has in common with its map: where in the maps, where in
-    /// the patch, and how many.
+    /// Where the patch of an output pixel begins.
     #[inline(always)]
-    fn runs(&self, pixel: usize, mut run: impl FnMut(usize, usize, usize)) {
-        let Convolution { inputs, kernel, stride, padding, .. } = self.shape;
+    fn corner(&self, pixel: usize) -> Corner {
         let (line, column) = (pixel / self.to.width, pixel % self.to.width);
         let (image, row) = (line / self.to.height, line % self.to.height);
+        Corner { image, row: row * self.shape.stride[0], column: column * self.shape.stride[1] }
+    }
+
+    /// The numbers that a kernel row of a patch has in common with its map, if there are any.
+    #[inline(always)]
+    fn run(&self, corner: &Corner, kernel_row: usize) -> Option<Run> {
+        let Convolution { inputs, kernel, padding, .. } = self.shape;
         // In padded coordinates the map is at `padding .. padding + size`.
-        let (top, left) = (row * stride[0], column * stride[1]);
-        let first = left.max(padding[1]);
-        let end = (left + kernel[1]).min(padding[1] + self.from.width);
-        if first >= end {
-            return;
+        let first = corner.column.max(padding[1]);
+        let end = (corner.column + kernel[1]).min(padding[1] + self.from.width);
+        let y = corner.row + kernel_row;
+        if first >= end || y < padding[0] || y >= padding[0] + self.from.height {
+            return None;
         }
-        for i in 0..kernel[0] {
-            let y = top + i;
-            if y >= padding[0] && y < padding[0] + self.from.height {
-                let from = ((image * self.from.height + y - padding[0]) * self.from.width + first - padding[1]) * inputs;
-                run(from, (i * kernel[1] + first - left) * inputs, (end - first) * inputs);
-            }
-        }
+        Some(Run {
+            from: ((corner.image * self.from.height + y - padding[0]) * self.from.width + first - padding[1]) * inputs,
+            to: (kernel_row * kernel[1] + first - corner.column) * inputs,
+            length: (end - first) * inputs,
+        })
     }
 
     /// Writes the patches of some pixels as a blocked matrix.
-    fn gather(&self, x: &[f32], pixels: Range<usize>, matrix: &mut [f32]) {
-        let rows = pixels.len();
-        let mut patch = scratch(self.blocks() * BLOCK);
+    #[inline(always)]
+    fn gather<L: Lanes>(&self, x: &[f32], pixels: Range<usize>, matrix: &mut [f32]) {
+        let (rows, blocks) = (pixels.len(), self.blocks());
+        let mut patch = scratch((blocks + 1) * BLOCK);
+        assert!(matrix.len() >= blocks * rows * BLOCK && x.len() == self.from.pixels() * self.shape.inputs);
         for (row, pixel) in pixels.enumerate() {
-            patch.fill(0.0);
-            self.runs(pixel, |from, to, length| patch[to..to + length].copy_from_slice(&x[from..from + length]));
-            for (block, numbers) in patch.chunks_exact(BLOCK).enumerate() {
-                matrix[(block * rows + row) * BLOCK..][..BLOCK].copy_from_slice(numbers);
+            let corner = self.corner(pixel);
+            // SAFETY: a run is inside of `x` and of the patch, which has sixteen numbers more than its blocks; so is each block.
+            unsafe {
+                for block in 0..blocks {
+                    L::splat(0.0).store(patch.as_mut_ptr().add(block * BLOCK));
+                }
+                for kernel_row in 0..self.shape.kernel[0] {
+                    let Some(Run { from, to, length }) = self.run(&corner, kernel_row) else { continue };
+                    for at in (0..length).step_by(BLOCK) {
+                        // Writes zeros behind the run, where nothing is yet.
+                        let numbers = L::load_first(x.as_ptr().add(from + at), BLOCK.min(length - at));
+                        numbers.store(patch.as_mut_ptr().add(to + at));
+                    }
+                }
+                for block in 0..blocks {
+                    L::load(patch.as_ptr().add(block * BLOCK)).store(matrix.as_mut_ptr().add((block * rows + row) * BLOCK));
+                }
             }
         }
     }
@@ -93,13 +111,28 @@ impl Patches {
             for (block, numbers) in patch.chunks_exact_mut(BLOCK).enumerate() {
                 numbers.copy_from_slice(&matrix[(block * rows + row) * BLOCK..][..BLOCK]);
             }
-            self.runs(pixel, |from, to, length| {
+            let corner = self.corner(pixel);
+            for Run { from, to, length } in (0..self.shape.kernel[0]).filter_map(|kernel_row| self.run(&corner, kernel_row)) {
                 for (sum, x) in dx[from - first..][..length].iter_mut().zip(&patch[to..to + length]) {
                     *sum += x;
                 }
-            });
+            }
         }
     }
+}
+
+/// Where a patch begins: its first row and column in a padded map.
+struct Corner {
+    image: usize,
+    row: usize,
+    column: usize,
+}
+
+/// Numbers that lie side by side in the maps and in a patch.
+struct Run {
+    from: usize,
+    to: usize,
+    length: usize,
 }
 
 /// Goes through the weights: where each is in PyTorch's order, which output it belongs to, and its place in a patch.
@@ -147,10 +180,10 @@ impl Work for ForwardChunk<'_> {
     fn run<L: Lanes>(self) {
         let (rows, outputs, depth) = (self.pixels.len(), self.call.shape.outputs, self.patches.blocks() * BLOCK);
         let (mut a, mut c) = (scratch(rows * depth), scratch(rows * BLOCK));
-        self.patches.gather(self.call.x, self.pixels.clone(), &mut a);
+        self.patches.gather::<L>(self.call.x, self.pixels.clone(), &mut a);
         for block in 0..outputs.div_ceil(BLOCK) {
             let b = &self.w[block * depth * BLOCK..];
-            L::call(Product { a: &a, a_block: rows * BLOCK, b, c: &mut c, rows, depth, add: false });
+            L::call(Product { a: &a, a_block: rows * BLOCK, b, c: &mut c, rows, depth, add: false, soon: None });
             let (offset, filled) = (block * BLOCK, BLOCK.min(outputs - block * BLOCK));
             let finish = self.call.finish().of::<L>(offset, filled);
             // SAFETY: `c` has `rows` rows, and so has `y` for these pixels, which are this task's own.
@@ -229,7 +262,7 @@ impl Work for BackwardPart<'_> {
             let pixels = from..end.min(from + CHUNK);
             let rows = pixels.len();
             let (mut a, mut dy) = (scratch(rows * depth), scratch(rows * self.dbias.len()));
-            self.patches.gather(self.call.x, pixels.clone(), &mut a);
+            self.patches.gather::<L>(self.call.x, pixels.clone(), &mut a);
             gather_gradients::<L>(self.call, pixels.clone(), &mut dy, self.dbias);
             for (output, b) in dy.chunks_exact(rows * BLOCK).enumerate() {
                 for (block, a) in a.chunks_exact(rows * BLOCK).enumerate() {
@@ -241,7 +274,7 @@ impl Work for BackwardPart<'_> {
                 let (a_block, depth) = (rows * BLOCK, self.dbias.len());
                 for (block, c) in a.chunks_exact_mut(rows * BLOCK).enumerate() {
                     let b = &w[block * depth * BLOCK..];
-                    L::call(Product { a: &dy, a_block, b, c, rows, depth, add: false });
+                    L::call(Product { a: &dy, a_block, b, c, rows, depth, add: false, soon: None });
                 }
                 self.patches.scatter(&a, pixels, range.start, dx);
             }

@@ -6,6 +6,7 @@
 pub use device::{Device, DeviceError, prepare_process};
 pub use learn::{Diverged, EpochOutcome};
 pub use network::Network;
+pub use perceive::SHOWN_AT_ONCE;
 pub use swift::conversions;
 pub use weights::WeightsError;
 

@@ -12,7 +12,7 @@ use crate::network::{Mode, Network, Reader};
 use crate::parameter::read;
 
 /// Images shown at a time. A constant, so that responses cannot depend on a setting.
-const SHOWN_AT_ONCE: usize = 100;
+pub const SHOWN_AT_ONCE: usize = 200;
 
 impl Network {
     /// Shows all of `test` and reads the answers; reads the activation at each of `taps` to the probe images, after

@@ -180,7 +180,7 @@ impl Chunk {
     #[inline(always)]
     fn times<'a>(&'a self, point: usize, b: &'a [f32], c: &'a mut [f32]) -> Product<'a> {
         let Layout { rows, blocks } = self.layout;
-        Product { a: self.at(point, 0), a_block: self.layout.block(), b, c, rows, depth: blocks * BLOCK, add: false }
+        Product { a: self.at(point, 0), a_block: self.layout.block(), b, c, rows, depth: blocks * BLOCK, add: false, soon: None }
     }
 }
 

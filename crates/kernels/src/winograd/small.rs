@@ -77,7 +77,7 @@ impl<X: Transform> Matrices<X> {
     #[inline(always)]
     fn times<'a>(&'a self, point: usize, tiles: &Range<usize>, b: &'a [f32], c: &'a mut [f32]) -> Product<'a> {
         let (a_block, depth) = (self.layout.block(), self.layout.blocks * BLOCK);
-        Product { a: self.at(point, 0, tiles.start), a_block, b, c, rows: tiles.len(), depth, add: false }
+        Product { a: self.at(point, 0, tiles.start), a_block, b, c, rows: tiles.len(), depth, add: false, soon: None }
     }
 }
 
