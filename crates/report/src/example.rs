@@ -49,7 +49,7 @@ fn cause() -> Cause {
     serde_json::from_value(serde_json::json!({
         "format": 1,
         "study_sha256": "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
-        "build": "0.1.0",
+        "build": "atrophy 0.1.0",
         "device": "cpu",
         "threads": 2,
         "stimuli": {

@@ -270,7 +270,7 @@ fn them(kinds: &[String]) -> &'static str {
 
 fn software(view: &View<'_>) -> String {
     let cause = &view.evidence.cause;
-    format!("Computed with atrophy {} on {} with {}.", cause.build, cause.device, plural(cause.threads, "thread"))
+    format!("Computed with {} on {} with {}.", cause.build, cause.device, plural(cause.threads, "thread"))
 }
 
 /// What the methods cite.

@@ -235,7 +235,7 @@ fn causes(view: &View<'_>) -> Vec<(&'static str, String)> {
         ("Study", format!("{} (SHA-256 of its resolved form {})", view.evidence.name, cause.study_sha256)),
         ("Images", format!("{} (SHA-256 {})", cause.stimuli.name, cause.stimuli.sha256)),
         ("Seeds", methods::seed_range(&view.evidence.study)),
-        ("Program", format!("atrophy {}, stored format {}", cause.build, cause.format)),
+        ("Program", format!("{}, stored format {}", cause.build, cause.format)),
         ("Device", format!("{}, {}", cause.device, plural(cause.threads, "thread"))),
     ];
     if let Some(hash) = &cause.weights_sha256 {

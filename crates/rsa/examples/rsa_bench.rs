@@ -7,6 +7,7 @@ use std::{env, fs, time::Instant};
 use rsa::{Method, Prepared, Rdm};
 
 fn main() {
+    kernels::keep_pages(); // as the program does
     let mut paths = env::args().skip(1);
     let mut patterns = || read(&paths.next().expect("usage: rsa_bench HEALTHY.npy INJURED.npy"));
     let ((healthy, features), (injured, _)) = (patterns(), patterns());
