@@ -5,9 +5,10 @@
     python3 bench/rsa_vs_python.py --images 10000 --features 4096 --rounds 3
 
 Each round runs every contestant once, in a process of its own, one after the other, so that whatever else the machine does
-hits all of them; medians over rounds are compared. Two things are timed: the correlation distances of one set of patterns, and
-Kendall's tau-b of two such matrices (also with one of them prepared, which only ours can). Seconds are of the work alone,
-without starting and reading files; peak memory is of the whole process, in which two matrices are made and compared.
+hits all of them; medians over rounds are compared. Two things are timed: the correlation distances of one set of patterns (the
+second of a process, since a study makes dozens), and Kendall's tau-b of two such matrices (also with one of them prepared, which
+only ours can). Seconds are of the work alone, without starting and reading files; peak memory is of the whole process, in which two
+matrices are made and compared.
 """
 import argparse
 import importlib.util
@@ -34,9 +35,10 @@ def upper(square):
     # row by row, because np.triu_indices would need another 800 MB for 10,000 images
     return np.concatenate([square[i, i + 1:] for i in range(len(square))])
 x, y = (np.load(path) for path in sys.argv[1:3])
-rdm, square = timed(lambda: distances(x))
+square = distances(x)
 x = upper(square)
-square = distances(y)
+del square
+rdm, square = timed(lambda: distances(y))
 y = upper(square)
 del square
 tau_b, result = timed(lambda: kendalltau(x, y, variant="b"))
@@ -53,8 +55,8 @@ def timed(work):
     result = work()
     return time.perf_counter() - start, result
 x, y = (Dataset(np.load(path)) for path in sys.argv[1:3])
-rdm, x = timed(lambda: calc_rdm(x, method="correlation"))
-y = calc_rdm(y, method="correlation")
+x = calc_rdm(x, method="correlation")
+rdm, y = timed(lambda: calc_rdm(y, method="correlation"))
 tau_b, result = timed(lambda: compare(x, y, method="tau-b"))
 print(json.dumps({"rdm": rdm, "tau_b": tau_b, "value": float(result[0, 0])}))
 """

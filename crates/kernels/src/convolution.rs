@@ -3,7 +3,7 @@
 use crate::scratch::written;
 use crate::simd::{BLOCK, Lanes};
 use crate::winograd::{Centre, Lavin, Toeplitz, large, small};
-use crate::{Maps, Simd, im2col};
+use crate::{Maps, Simd, im2col, product};
 
 /// The shape of a convolution layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Convolution {
     /// The number of weights.
     #[must_use]
     pub fn weights(&self) -> usize {
-        self.outputs * self.inputs * self.kernel[0] * self.kernel[1]
+        product(&[self.outputs, self.inputs, self.kernel[0], self.kernel[1]])
     }
 
     fn is_three_by_three(&self) -> bool {
@@ -72,7 +72,7 @@ pub struct ConvolutionGradients {
 /// whose error is about 3e-6 of the outputs' root mean square (some 1e-4 at worst for a single one).
 ///
 /// # Panics
-/// If the length of a slice is not what `at` and `shape` say.
+/// If the length of a slice is not what `at` and `shape` say, or the shape does not fit, see [`Convolution::output`].
 #[must_use]
 pub fn convolve(x: &[f32], at: Maps, shape: &Convolution, weight: &[f32], bias: Option<&[f32]>, relu: bool) -> Vec<f32> {
     let call = Forward { simd: Simd::current(), x, at, shape: *shape, weight, scale: None, bias, relu };
@@ -85,7 +85,7 @@ pub fn convolve(x: &[f32], at: Maps, shape: &Convolution, weight: &[f32], bias: 
 /// All else is as for [`convolve`].
 ///
 /// # Panics
-/// If the length of a slice is not what `at` and `shape` say.
+/// If the length of a slice is not what `at` and `shape` say, or the shape does not fit, see [`Convolution::output`].
 #[must_use]
 pub fn convolve_scaled(
     x: &[f32],
@@ -103,11 +103,11 @@ pub fn convolve_scaled(
 
 /// The gradients of a convolution, given the gradient `dy` with respect to its output.
 ///
-/// If ReLU was applied, `y` is the output, and `dy` is the gradient behind the ReLU. Without `want_dx`, as for the first layer of a
-/// network, the gradient with respect to the input is left out.
+/// `dy` is `[image, row, column, output]` with the sizes of `shape.output(at)`. If ReLU was applied, `y` is the output, and `dy` is the
+/// gradient behind the ReLU. Without `want_dx`, as for the first layer of a network, the gradient with respect to the input is left out.
 ///
 /// # Panics
-/// If the length of a slice is not what `at` and `shape` say.
+/// If the length of a slice is not what `at` and `shape` say, or the shape does not fit, see [`Convolution::output`].
 #[must_use]
 pub fn convolve_back(
     x: &[f32],
@@ -192,7 +192,7 @@ impl<'a> Forward<'a> {
 
     /// The numbers of the result.
     pub(crate) fn output_len(&self) -> usize {
-        self.shape.output(self.at).pixels() * self.shape.outputs
+        product(&[self.shape.output(self.at).pixels(), self.shape.outputs])
     }
 
     /// Floating point operations of a direct convolution.
@@ -286,7 +286,7 @@ impl Backward<'_> {
 
 pub(crate) fn convolve_by(algorithm: Algorithm, call: &Forward) -> Vec<f32> {
     let shape = &call.shape;
-    assert_eq!(call.x.len(), call.at.pixels() * shape.inputs, "input of {shape:?} on {:?}", call.at);
+    assert_eq!(call.x.len(), product(&[call.at.pixels(), shape.inputs]), "input of {shape:?} on {:?}", call.at);
     assert_eq!(call.weight.len(), shape.weights(), "weights of {shape:?}");
     let fits = |numbers: &[f32]| numbers.len() == shape.outputs;
     assert!(call.scale.is_none_or(fits) && call.bias.is_none_or(fits), "scale and bias of {shape:?}");
@@ -306,20 +306,38 @@ pub(crate) fn convolve_by(algorithm: Algorithm, call: &Forward) -> Vec<f32> {
 fn empty(call: &Forward) -> Vec<f32> {
     let pixel: Vec<f32> = (0..call.shape.outputs)
         .map(|i| call.bias.map_or(0.0, |bias| bias[i]))
-        .map(|y| if call.relu { y.max(0.0) } else { y })
+        .map(|y| if call.relu && y <= 0.0 { 0.0 } else { y })
         .collect();
     pixel.repeat(call.shape.output(call.at).pixels())
 }
 
+/// The gradients when there is nothing to convolve: what passes the ReLU is the bias's.
+fn empty_back(call: &Backward) -> ConvolutionGradients {
+    let outputs = call.shape.outputs;
+    let mut dbias = vec![0.0f64; outputs];
+    for (i, &dy) in call.dy.iter().enumerate() {
+        if call.y.is_none_or(|y| y[i] > 0.0 || y[i].is_nan()) {
+            dbias[i % outputs] += f64::from(dy);
+        }
+    }
+    let dx = call.want_dx.then(|| vec![0.0; call.x.len()]);
+    let dbias = dbias.into_iter().map(|sum| sum as f32).collect();
+    ConvolutionGradients { dx, dweight: vec![0.0; call.shape.weights()], dbias }
+}
+
 pub(crate) fn convolve_back_by(algorithm: Algorithm, call: &Backward) -> ConvolutionGradients {
     let shape = &call.shape;
-    assert_eq!(call.x.len(), call.at.pixels() * shape.inputs, "input of {shape:?} on {:?}", call.at);
+    assert_eq!(call.x.len(), product(&[call.at.pixels(), shape.inputs]), "input of {shape:?} on {:?}", call.at);
     assert_eq!(call.weight.len(), shape.weights(), "weights of {shape:?}");
-    assert_eq!(call.dy.len(), shape.output(call.at).pixels() * shape.outputs, "output gradient of {shape:?} on {:?}", call.at);
+    assert_eq!(
+        call.dy.len(),
+        product(&[shape.output(call.at).pixels(), shape.outputs]),
+        "output gradient of {shape:?} on {:?}",
+        call.at
+    );
     assert!(call.y.is_none_or(|y| y.len() == call.dy.len()), "output of {shape:?} on {:?}", call.at);
     if call.x.is_empty() || call.dy.is_empty() {
-        let dx = call.want_dx.then(|| vec![0.0; call.x.len()]);
-        return ConvolutionGradients { dx, dweight: vec![0.0; shape.weights()], dbias: vec![0.0; shape.outputs] };
+        return empty_back(call);
     }
     match algorithm {
         Algorithm::Columns => im2col::backward(call),

@@ -2,6 +2,7 @@
 //! gradient is written to; so each weight is touched once, in pieces that stay in the caches while they are multiplied.
 
 use crate::gemm::{Outer, Product, Soon};
+use crate::product;
 use crate::scratch::{Scratch, Target, scratch, written};
 use crate::simd::{BLOCK, Lanes, Simd, Work};
 use crate::threads::{each, pieces};
@@ -41,8 +42,9 @@ pub struct DenseGradients {
 #[must_use]
 pub fn dense(x: &[f32], images: usize, shape: &Dense, weight: &[f32], bias: Option<&[f32]>, relu: bool) -> Vec<f32> {
     let Dense { inputs, outputs } = *shape;
-    assert_eq!(x.len(), images * inputs, "input of {shape:?} for {images} images");
-    assert_eq!(weight.len(), inputs * outputs, "weights of {shape:?}");
+    assert_eq!(x.len(), product(&[images, inputs]), "input of {shape:?} for {images} images");
+    assert_eq!(weight.len(), product(&[inputs, outputs]), "weights of {shape:?}");
+    let _ = product(&[images, outputs]);
     assert!(bias.is_none_or(|bias| bias.len() == outputs), "bias of {shape:?}");
     let (simd, cost) = (Simd::current(), 2 * images * inputs * outputs);
     let blocked = block(simd, &Matrix { numbers: x, relu: None, rows: images, columns: inputs });
@@ -56,8 +58,8 @@ pub fn dense(x: &[f32], images: usize, shape: &Dense, weight: &[f32], bias: Opti
     unsafe { written(images * outputs, write) }
 }
 
-/// The gradients of a dense layer, given the gradient `dy` with respect to its output. If ReLU was applied, `y` is the output. Without
-/// `want_dx` the gradient with respect to the input is left out.
+/// The gradients of a dense layer, given the gradient `dy` with respect to its output, `[image, output]`. If ReLU was applied, `y` is the
+/// output. Without `want_dx` the gradient with respect to the input is left out.
 ///
 /// # Panics
 /// If the length of a slice is not what `images` and `shape` say.
@@ -72,9 +74,9 @@ pub fn dense_back(
     want_dx: bool,
 ) -> DenseGradients {
     let Dense { inputs, outputs } = *shape;
-    assert_eq!(x.len(), images * inputs, "input of {shape:?} for {images} images");
-    assert_eq!(weight.len(), inputs * outputs, "weights of {shape:?}");
-    assert_eq!(dy.len(), images * outputs, "output gradient of {shape:?} for {images} images");
+    assert_eq!(x.len(), product(&[images, inputs]), "input of {shape:?} for {images} images");
+    assert_eq!(weight.len(), product(&[inputs, outputs]), "weights of {shape:?}");
+    assert_eq!(dy.len(), product(&[images, outputs]), "output gradient of {shape:?} for {images} images");
     assert!(y.is_none_or(|y| y.len() == dy.len()), "output of {shape:?} for {images} images");
     let (simd, cost) = (Simd::current(), 2 * images * inputs * outputs);
     let x = block(simd, &Matrix { numbers: x, relu: None, rows: images, columns: inputs });
@@ -179,12 +181,12 @@ impl Work for Forward<'_> {
                 let a = &self.x[from / BLOCK * block..];
                 let next =
                     if first + BLOCK < self.columns.end { (first + BLOCK, from) } else { (self.columns.start, from + DEPTH) };
-                let soon = Soon {
+                let soon = (next.1 < self.shape.inputs).then_some(Soon {
                     at: self.weight.as_ptr().wrapping_add(next.0 * self.shape.inputs + next.1),
                     by_step: self.shape.inputs,
                     by_block: BLOCK,
-                };
-                L::call(Product { a, a_block: block, b: &panel, c, rows: images, depth, add: from > 0, soon: Some(soon) });
+                });
+                L::call(Product { a, a_block: block, b: &panel, c, rows: images, depth, add: from > 0, soon });
             }
         }
         self.write::<L>(&sums);
@@ -269,10 +271,13 @@ impl Work for Backward<'_> {
             let panels = panels.chunks_exact(DEPTH * BLOCK);
             for (i, (c, b)) in sums.chunks_exact_mut(block.max(1)).zip(panels).enumerate() {
                 let a = &self.dy[from / BLOCK * block..];
-                let next = (from + DEPTH) * self.shape.inputs + self.columns.start + i * BLOCK;
-                let by_step = self.shape.inputs;
-                let soon = Soon { at: self.weight.as_ptr().wrapping_add(next), by_step, by_block: BLOCK * by_step };
-                L::call(Product { a, a_block: block, b, c, rows: images, depth, add: from > 0, soon: Some(soon) });
+                let (next, by_step) = (from + DEPTH, self.shape.inputs);
+                let soon = (next < self.shape.outputs).then_some(Soon {
+                    at: self.weight.as_ptr().wrapping_add(next * by_step + self.columns.start + i * BLOCK),
+                    by_step,
+                    by_block: BLOCK * by_step,
+                });
+                L::call(Product { a, a_block: block, b, c, rows: images, depth, add: from > 0, soon });
             }
         }
         assert!(self.columns.end <= self.shape.inputs && self.dx.len() == images * self.shape.inputs);

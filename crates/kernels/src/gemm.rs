@@ -63,6 +63,7 @@ impl Work for Product<'_> {
                 let (row, next) = (rows * group / groups, rows * (group + 1) / groups);
                 let soon = match soon {
                     Some(soon) if group == 0 => Soon { at: soon.at.wrapping_add(from / BLOCK * soon.by_block), ..soon },
+                    // A line that is at hand anyway costs nothing, and the loop needs no branch.
                     _ => Soon { at: a, by_step: 0, by_block: 0 },
                 };
                 // SAFETY: rows `row..next` of A and C are inside, and so are `steps` of A and B, by the assertions above.

@@ -80,7 +80,8 @@ impl Patches {
     fn gather<L: Lanes>(&self, x: &[f32], pixels: Range<usize>, matrix: &mut [f32]) {
         let (rows, blocks) = (pixels.len(), self.blocks());
         let mut patch = scratch((blocks + 1) * BLOCK);
-        assert!(matrix.len() >= blocks * rows * BLOCK && x.len() == self.from.pixels() * self.shape.inputs);
+        assert!(pixels.end <= self.to.pixels() && x.len() == self.from.pixels() * self.shape.inputs);
+        assert!(matrix.len() >= blocks * rows * BLOCK);
         for (row, pixel) in pixels.enumerate() {
             let corner = self.corner(pixel);
             // SAFETY: a run is inside of `x` and of the patch, which has sixteen numbers more than its blocks; so is each block.
@@ -180,6 +181,7 @@ impl Work for ForwardChunk<'_> {
     fn run<L: Lanes>(self) {
         let (rows, outputs, depth) = (self.pixels.len(), self.call.shape.outputs, self.patches.blocks() * BLOCK);
         let (mut a, mut c) = (scratch(rows * depth), scratch(rows * BLOCK));
+        assert!(self.y.len() == self.patches.to.pixels() * outputs);
         self.patches.gather::<L>(self.call.x, self.pixels.clone(), &mut a);
         for block in 0..outputs.div_ceil(BLOCK) {
             let b = &self.w[block * depth * BLOCK..];
@@ -245,6 +247,7 @@ impl Work for BackwardPart<'_> {
     fn run<L: Lanes>(self) {
         let map = self.patches.from.height * self.patches.from.width * self.call.shape.inputs;
         let range = self.images.start * map..self.images.end * map;
+        assert!(self.w.is_none() || self.dx.len() == self.call.x.len());
         let dx = if self.w.is_some() {
             // SAFETY: these images of `dx` are this task's own; zeros initialise them.
             unsafe {
@@ -286,7 +289,8 @@ impl Work for BackwardPart<'_> {
 #[inline(always)]
 fn gather_gradients<L: Lanes>(call: &Backward, pixels: Range<usize>, matrix: &mut [f32], dbias: &mut [f32]) {
     let (rows, outputs) = (pixels.len(), call.shape.outputs);
-    assert!(matrix.len() >= rows * dbias.len() && pixels.end * outputs <= call.dy.len());
+    assert!(matrix.len() >= rows * dbias.len() && dbias.len() == outputs.next_multiple_of(BLOCK));
+    assert!(pixels.end * outputs <= call.dy.len() && call.y.is_none_or(|y| y.len() == call.dy.len()));
     for block in 0..dbias.len() / BLOCK {
         let (offset, filled) = (block * BLOCK, BLOCK.min(outputs - block * BLOCK));
         let sum_at = &mut dbias[offset..offset + BLOCK];

@@ -2,7 +2,8 @@
 //!
 //! Activations are `f32` slices in the order image, row, column, channel (channels last), so that a vector of sixteen
 //! numbers is sixteen channels of one pixel. Weights are in PyTorch's order: `[output, input, kernel row, kernel column]` for
-//! convolutions, `[output, input]` for dense layers. Results are new vectors.
+//! convolutions, `[output, input]` for dense layers. Results are new vectors, but for [`descend`] and [`add_panel_products`], which
+//! change what they are given.
 //!
 //! | operation | forward | backward |
 //! |---|---|---|
@@ -14,7 +15,7 @@
 //! | max-pool 2×2 | [`pool()`] | [`pool_back`] |
 //! | dense layer, with bias and ReLU | [`dense()`] | [`dense_back`] |
 //! | stochastic gradient descent with lost weights | [`descend`] | |
-//! | products of sixteen vectors with sixteen | [`panel_products`] | |
+//! | products of sixteen vectors with sixteen | [`add_panel_products`] | |
 //!
 //! ```
 //! use kernels::{Convolution, Maps, convolve, convolve_back, pool};
@@ -56,8 +57,8 @@
 //! - Work is shared out among rayon's current pool (`ThreadPool::install` chooses another).
 //! - Slices of the wrong length are a mistake of the calling code: a panic that says which.
 //!
-//! All `unsafe` code of the project is here: intrinsics, unchecked addresses in the inner loops, and memory that several threads
-//! write at once. Each use says why it is sound.
+//! All `unsafe` code of the project is here: intrinsics, unchecked addresses in the inner loops, memory that several threads
+//! write at once, and settings of the allocator. Each use says why it is sound.
 //!
 //! # Sources
 //!
@@ -92,7 +93,7 @@ pub use normalisation::{
     Normalisation, NormalisationGradients, Normalised, normalise_by, normalise_by_batch, normalise_by_batch_and_pool,
     normalise_by_batch_and_pool_back, normalise_by_batch_back,
 };
-pub use panel::panel_products;
+pub use panel::add_panel_products;
 pub use pool::{pool, pool_back, relu, relu_back};
 pub use simd::Simd;
 
@@ -109,8 +110,16 @@ pub struct Maps {
 
 impl Maps {
     /// The number of pixels of all maps.
+    ///
+    /// # Panics
+    /// If there are more than memory can hold.
     #[must_use]
     pub fn pixels(self) -> usize {
-        self.images * self.height * self.width
+        product(&[self.images, self.height, self.width])
     }
+}
+
+/// The product of sizes. Slices are held against it, so it must not wrap around.
+fn product(sizes: &[usize]) -> usize {
+    sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size)).expect("as many numbers as memory can hold")
 }

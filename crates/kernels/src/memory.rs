@@ -10,13 +10,15 @@ const ON_LARGE_PAGES: usize = 4 << 30;
 /// - The pages of freed memory are kept, instead of being handed back to the system, which would clear each one anew. Costs: the
 ///   process holds its peak memory until it ends.
 /// - Pages of 2 MiB in place of 4 KiB for the first 4 GiB: the transforms of a convolution write to so many places at a time that the
-///   processor otherwise waits for addresses to be translated.
+///   processor otherwise waits for addresses to be translated. Costs: memory grows in steps of 2 MiB.
+/// - All threads take their memory from one place. Costs: they wait for each other there, so small blocks are no place for work in
+///   many threads.
 pub fn keep_pages() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: mallopt takes two numbers and changes settings of the allocator, which it may at any time.
+    // SAFETY: mallopt changes settings of the allocator, which must not happen beside other threads; there are none yet, see above.
     unsafe {
         libc::mallopt(libc::M_MMAP_MAX, 0);
-        // One arena for all threads: those of other threads than the main one give pages back whatever they are told.
+        // One arena: those of other threads than the main one give pages back whatever they are told.
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
         libc::mallopt(libc::M_TOP_PAD, 64 << 20);

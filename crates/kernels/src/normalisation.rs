@@ -32,10 +32,10 @@ pub struct Normalisation<'a> {
     pub epsilon: f32,
 }
 
-/// What [`normalise_by_batch`] computes.
+/// What [`normalise_by_batch`] and [`normalise_by_batch_and_pool`] compute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalised {
-    /// `[image, row, column, channel]`
+    /// `[image, row, column, channel]`; behind a pool with half as many rows and columns.
     pub y: Vec<f32>,
     /// Of each channel over all images and pixels.
     pub mean: Vec<f32>,
@@ -43,7 +43,7 @@ pub struct Normalised {
     pub variance: Vec<f32>,
 }
 
-/// What [`normalise_by_batch_back`] computes.
+/// What [`normalise_by_batch_back`] and [`normalise_by_batch_and_pool_back`] compute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NormalisationGradients {
     /// `[image, row, column, channel]`
@@ -66,7 +66,8 @@ pub fn normalise_by_batch(x: &[f32], layer: &Normalisation, relu: bool) -> Norma
     Normalised { y, mean, variance }
 }
 
-/// Normalises each channel by a given mean and variance, such as the running ones of a trained network, then ReLU if wanted.
+/// Normalises each channel by a given mean and variance, such as the running ones of a trained network, then ReLU if wanted: the
+/// formula and the order of `x` are those of [`normalise_by_batch`]. `mean` and `variance` are `[channel]`.
 ///
 /// # Panics
 /// If `x` is not whole pixels of as many channels as there are gains, shifts, means and variances.
@@ -77,7 +78,7 @@ pub fn normalise_by(x: &[f32], mean: &[f32], variance: &[f32], layer: &Normalisa
 }
 
 /// The gradients of [`normalise_by_batch`], given its input, mean and variance, whether ReLU was applied, and the gradient `dy` with
-/// respect to its output. The gradient through mean and variance is part of `dx`.
+/// respect to its output, as long as `x`. The gradient through mean and variance is part of `dx`.
 ///
 /// # Panics
 /// If the lengths do not fit together.
@@ -120,7 +121,7 @@ impl Normalisation<'_> {
 /// Mean and biased variance of each channel.
 fn moments(x: &[f32], layer: &Normalisation) -> (Vec<f32>, Vec<f32>) {
     let (simd, pixels, channels) = (Simd::current(), layer.pixels(x), layer.gain.len());
-    let first = if pixels > 0 { padded(&x[..channels]) } else { vec![0.0; channels] };
+    let first = if pixels > 0 { padded(&x[..channels]) } else { vec![0.0; channels.next_multiple_of(BLOCK)] };
     let count = (pixels / 64).clamp(1, PARTS);
     let sums = sum_parts(count, channels, x.len() * 4, |i, sums| {
         simd.run(SumSquares { x, centre: &first, channels, pixels: part(pixels, count, i), sums });
@@ -129,7 +130,9 @@ fn moments(x: &[f32], layer: &Normalisation) -> (Vec<f32>, Vec<f32>) {
     for (channel, [sum, squares]) in sums.into_iter().enumerate() {
         let shifted = sum / pixels.max(1) as f64;
         mean[channel] = (f64::from(first[channel]) + shifted) as f32;
-        variance[channel] = (squares / pixels.max(1) as f64 - shifted * shifted).max(0.0) as f32;
+        let squared = squares / pixels.max(1) as f64 - shifted * shifted;
+        // rounding may have left less than nothing; what is not a number stays so
+        variance[channel] = if squared < 0.0 { 0.0 } else { squared as f32 };
     }
     (mean, variance)
 }
@@ -245,10 +248,8 @@ fn sum_parts(count: usize, channels: usize, cost: usize, add: impl Fn(usize, &mu
     let mut parts = vec![[0.0f64; 2]; count * channels];
     let all = std::sync::Mutex::new(parts.chunks_mut(channels).map(Some).collect::<Vec<_>>());
     each(count, cost, |i| {
-        let sums = all.lock().ok().and_then(|mut all| all[i].take());
-        if let Some(sums) = sums {
-            add(i, sums);
-        }
+        let sums = all.lock().expect("nothing panics under this lock")[i].take();
+        add(i, sums.expect("each part is added once"));
     });
     let (first, others) = parts.split_at_mut(channels);
     for other in others.chunks(channels) {

@@ -7,37 +7,41 @@ use crate::simd::{BLOCK, Lanes, Simd, Work};
 /// sign and add up; so runs are short, and their sums are summed.
 const RUN: usize = 32;
 
-/// Sixteen rows of sixteen sums.
-type Sums = [[f32; BLOCK]; BLOCK];
-
-/// The products of each of sixteen vectors with each of sixteen others, on the calling thread.
+/// Adds the products of each of sixteen vectors with each of sixteen others to sums in double precision, on the calling thread.
 ///
-/// Sixteen vectors lie side by side in a *panel*: `a[k][i]` is number `k` of vector `i`. The result holds the product of
-/// vector `i` of `a` with vector `j` of `b` at `[i][j]`, summed in single precision, in an order that depends on the depth alone.
-/// Multiplications and additions are fused where the processor can, so that last bits may differ between processors.
+/// Sixteen vectors lie side by side in a *panel*: `a[k][i]` is number `k` of vector `i`. The product of vector `i` of `a` with vector `j` of
+/// `b` is added to `sums[i * row + j]`. It is summed in single precision, 32 terms and then these sums, whatever the threads, so that
+/// panels should not be deeper than rounding allows. Multiplications and additions are fused where the processor can, so that last bits
+/// may differ between processors.
 ///
 /// # Panics
-/// If the panels are not equally deep.
-#[must_use]
-pub fn panel_products(a: &[[f32; BLOCK]], b: &[[f32; BLOCK]]) -> [[f32; BLOCK]; BLOCK] {
+/// If the panels are not equally deep, `row` is below 16, or `sums` is too short for sixteen rows.
+pub fn add_panel_products(a: &[[f32; BLOCK]], b: &[[f32; BLOCK]], sums: &mut [f64], row: usize) {
     assert_eq!(a.len(), b.len(), "the panels are not equally deep");
-    Simd::current().run(Panels { a, b })
+    assert!(row >= BLOCK && sums.len() >= (BLOCK - 1) * row + BLOCK, "sixteen rows of sixteen sums");
+    Simd::current().run(Panels { a, b, sums, row });
 }
 
 struct Panels<'a> {
     a: &'a [[f32; BLOCK]],
     b: &'a [[f32; BLOCK]],
+    sums: &'a mut [f64],
+    row: usize,
 }
 
 impl Work for Panels<'_> {
-    type Output = Sums;
+    type Output = ();
     #[inline(always)]
-    fn run<L: Lanes>(self) -> Sums {
-        let mut sums = [[0.0; BLOCK]; BLOCK];
+    fn run<L: Lanes>(self) {
+        let mut products = [[0.0; BLOCK]; BLOCK];
         for (a, b) in self.a.chunks(RUN).zip(self.b.chunks(RUN)) {
-            let (rows, c) = (a.len(), sums.as_flattened_mut());
+            let (rows, c) = (a.len(), products.as_flattened_mut());
             Outer { a: a.as_flattened(), b: b.as_flattened(), c, c_row: BLOCK, rows, add: true }.run::<L>();
         }
-        sums
+        for (products, sums) in products.iter().zip(self.sums.chunks_mut(self.row)) {
+            for (sum, &product) in sums[..BLOCK].iter_mut().zip(products) {
+                *sum += f64::from(product);
+            }
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Max-pooling 2×2, and ReLU where no other operation has taken it along.
 
-use crate::Maps;
 use crate::scratch::{Target, written};
 use crate::simd::{BLOCK, Lanes, Simd, Work};
 use crate::threads::pieces;
+use crate::{Maps, product};
 use std::ops::Range;
 
 /// The largest of each 2×2 pixels, channel by channel, with stride 2; an odd last row or column is left out.
@@ -15,7 +15,7 @@ use std::ops::Range;
 /// If `x` is not as long as `at` and `channels` say.
 #[must_use]
 pub fn pool(x: &[f32], at: Maps, channels: usize) -> Vec<f32> {
-    assert_eq!(x.len(), at.pixels() * channels, "input of a pool on {at:?}");
+    assert_eq!(x.len(), product(&[at.pixels(), channels]), "input of a pool on {at:?}");
     let (simd, to) = (Simd::current(), half(at));
     let write = |y: Target| {
         pieces(to.images * to.height, 1, x.len(), |rows| simd.run(Pool { x, at, channels, rows, y }));
@@ -25,13 +25,14 @@ pub fn pool(x: &[f32], at: Maps, channels: usize) -> Vec<f32> {
 }
 
 /// The gradient of [`pool`] with respect to its input, given the input, the output and the gradient `dy` with respect to that: each
-/// goes to the first of the four pixels, row by row, that is the largest.
+/// goes to the first of the four pixels, row by row, that is the largest, and nowhere where one is not a number. `x` is
+/// `[image, row, column, channel]`; `y` and `dy` have half as many rows and columns, rounded down.
 ///
 /// # Panics
 /// If the lengths do not fit together.
 #[must_use]
 pub fn pool_back(x: &[f32], at: Maps, channels: usize, y: &[f32], dy: &[f32]) -> Vec<f32> {
-    assert_eq!(x.len(), at.pixels() * channels, "input of a pool on {at:?}");
+    assert_eq!(x.len(), product(&[at.pixels(), channels]), "input of a pool on {at:?}");
     let (simd, to) = (Simd::current(), half(at));
     assert!(y.len() == to.pixels() * channels && dy.len() == y.len(), "output of a pool on {at:?}");
     if to.height == 0 {
@@ -102,14 +103,19 @@ impl Work for Pool<'_> {
                     let filled = BLOCK.min(channels - offset);
                     // SAFETY: pixels inside of the maps, with `filled` channels from `offset` on; the row is this task's own.
                     unsafe {
-                        let [a, b, c, d] = load_four::<L>(self.x, from, offset, filled);
-                        let largest = a.larger(b).larger(c.larger(d));
+                        let largest = largest(load_four::<L>(self.x, from, offset, filled));
                         largest.store_first(self.y.at((row * to.width + column) * channels + offset), filled);
                     }
                 }
             }
         }
     }
+}
+
+/// The largest of four; not a number if any is not.
+#[inline(always)]
+pub(crate) fn largest<L: Lanes>([a, b, c, d]: [L; 4]) -> L {
+    a.larger(b).larger(c.larger(d))
 }
 
 /// # Safety

@@ -81,15 +81,17 @@ impl Simd {
         work()
     }
 
-    /// Does a piece of work with this instruction set. `self` comes from [`Simd::current`], so the processor can do it.
+    /// Does a piece of work with this instruction set. `self` comes from [`Simd::current`] or was found to be available, so the
+    /// processor can do it.
     pub(crate) fn run<W: Work>(self, work: W) -> W::Output {
+        debug_assert!(self.is_available());
         match self {
             Simd::Portable => work.run::<portable::Array>(),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `current` gives out Avx2 only where the processor has AVX2 and FMA.
+            // SAFETY: Avx2 is given out only where the processor has AVX2 and FMA.
             Simd::Avx2 => unsafe { x86::run_avx2(work) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `current` gives out Avx512 only where the processor has AVX-512 F, BW, DQ and VL.
+            // SAFETY: Avx512 is given out only where the processor has AVX-512 F, BW, DQ and VL.
             Simd::Avx512 => unsafe { x86::run_avx512(work) },
             #[cfg(not(target_arch = "x86_64"))]
             Simd::Avx2 | Simd::Avx512 => unreachable!("{self:?} is not available here"),

@@ -24,7 +24,7 @@ fn numbers(seed: u64, length: usize) -> Vec<f32> {
 /// So many random cases of each law; few under Miri, which is a thousand times slower.
 fn cases(wanted: u32) -> ProptestConfig {
     if cfg!(miri) {
-        return ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() };
+        return ProptestConfig { cases: 2, failure_persistence: None, ..ProptestConfig::default() };
     }
     ProptestConfig::with_cases(wanted)
 }

@@ -29,7 +29,7 @@ const MANY_PAIRS: usize = 1 << 20;
 /// measures can be bootstrapped with the same draws.
 ///
 /// Cost: as many unprepared comparisons as resamples. With up to 1,448 images they are spread over threads, each of which
-/// needs the memory of a comparison; with more, one follows the other.
+/// needs the memory of a comparison and of two matrices; with more, one follows the other.
 ///
 /// ```
 /// use rsa::{Distance, Method, Rdm, bootstrap};

@@ -96,13 +96,24 @@ impl Prepared {
         Similarity { value, pairs_used, pairs_left_out: y.len() as u64 - pairs_used }
     }
 
+    // Both are found before the cell is locked: a thread that waits for others to help may meanwhile take on work that asks for the same,
+    // and would wait for itself.
+
     fn ranking(&self) -> &Ranking {
-        self.ranking.get_or_init(|| Ranking::of(self.rdm.upper()))
+        if let Some(ranking) = self.ranking.get() {
+            return ranking;
+        }
+        let ranking = Ranking::of(self.rdm.upper());
+        self.ranking.get_or_init(|| ranking)
     }
 
     fn ranks(&self) -> &[i32] {
+        if let Some(ranks) = self.ranks.get() {
+            return ranks;
+        }
         let x = self.rdm.upper();
-        self.ranks.get_or_init(|| self.ranking.get().map_or_else(|| ranks(x), |ranking| ranking.ranks(x)))
+        let ranks = self.ranking.get().map_or_else(|| ranks(x), |ranking| ranking.ranks(x));
+        self.ranks.get_or_init(|| ranks)
     }
 
     /// Ranks are among the pairs that are compared; so those of the reference can be used only if they are of the same pairs.
@@ -126,11 +137,11 @@ impl Prepared {
 /// `None` where it is undefined, see [`Method`]. `0.0` and `-0.0` are tied. For the rank correlations counts and sums are exact
 /// integers, and only the last operations round.
 ///
-/// Cost: O(n) operations, and about 12 bytes for each value.
+/// Cost: O(n) operations, and about 12 bytes for each value (16 for Spearman and rho-a).
 ///
 /// ```
 /// use rsa::{Method, correlate};
-/// // 3 couples: one is ranked alike by both, one is tied in x, one is ranked alike.
+/// // 3 couples: two are ranked alike by both, one is tied in x.
 /// assert_eq!(correlate(&[1.0, 1.0, 2.0], &[5.0, 6.0, 7.0], Method::TauA), Some(2.0 / 3.0));
 /// assert_eq!(correlate(&[1.0, 1.0, 2.0], &[5.0, 6.0, 7.0], Method::TauB), Some(2.0 / f64::sqrt(2.0 * 3.0)));
 /// assert_eq!(correlate(&[1.0, 1.0, 1.0], &[5.0, 6.0, 7.0], Method::TauB), None);
@@ -139,7 +150,7 @@ impl Prepared {
 /// ```
 ///
 /// # Panics
-/// If the sequences differ in length, hold NaN, or have 2^31 values or more.
+/// If the sequences differ in length, hold NaN, or, for the rank correlations, have 2^31 values or more.
 pub fn correlate(x: &[f32], y: &[f32], method: Method) -> Option<f64> {
     assert_eq!(x.len(), y.len(), "the sequences differ in length");
     assert!(!x.iter().chain(y).any(|value| value.is_nan()), "NaN has no rank");
@@ -204,6 +215,20 @@ mod tests {
             let reference = Prepared::new(Rdm::correlation(&patterns, 3));
             let similarity = reference.similarity(reference.rdm(), Method::TauB);
             assert_eq!(similarity.value, None, "{images} images");
+        }
+    }
+
+    /// Threads that share in the preparation of a reference meet others that ask for it.
+    #[test]
+    fn many_can_be_compared_at_once_with_one_that_is_not_prepared() {
+        let patterns: Vec<f32> = (0..200 * 5).map(|i| (i * i * 7 % 1009) as f32).collect();
+        let rdm = Rdm::correlation(&patterns, 5);
+        for method in [Method::TauB, Method::Spearman] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+            let reference = Prepared::new(rdm.clone());
+            let all: Vec<_> =
+                pool.install(|| (0..64).into_par_iter().map(|_| reference.similarity(&rdm, method).value).collect());
+            assert!(all.iter().all(|&value| value == Some(1.0)), "{method}");
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A network (or a brain) answers each image with a *pattern* of activations. How unlike the patterns of each pair of
 //! images are is its *representational dissimilarity matrix*, [`Rdm`]; two matrices over the same images are compared by
-//! how alike they rank the pairs ([`Prepared::similarity`]), or by other methods ([`Method`]), which needs no match between the units of the two networks
-//! (Kriegeskorte 2008).
+//! how alike they rank the pairs ([`Prepared::similarity`]), or by other methods ([`Method`]), which needs no match between
+//! the units of the two networks (Kriegeskorte 2008).
 //!
 //! ```
 //! use rsa::{Method, Prepared, Rdm};
@@ -91,14 +91,14 @@
 //! | | operations | memory besides patterns and matrices |
 //! |---|---|---|
 //! | [`Rdm::of`] | n F multiplications and additions | 4 N F bytes |
-//! | [`Prepared::prepare`] | O(n) | 4 n bytes (ranks: 8 n, of which 4 n are kept) |
+//! | [`Prepared::prepare`] | O(n) | 4 n bytes (ranks: 12 n, of which 4 n are kept) |
 //! | tau-a, tau-b | O(n) | 8 n bytes |
 //! | rho-a, Spearman | O(n) | 12 n bytes |
 //! | Pearson, cosine | O(n) | none |
 //!
 //! Knight's merge sort (1966) counts the discordant couples in O(n log n). Here values are shared out by their digits, first to
-//! buckets that fit in a cache, with running counts of the digits seen, so that each value is touched a fixed number of times and memory is read
-//! and written in order. Products are formed by crate `kernels`, with the vector instructions that the processor has.
+//! buckets that fit in a cache, with running counts of the digits seen, so that each value is touched a fixed number of times
+//! and memory is read and written in order. Products are formed by crate `kernels`, with the vector instructions that the processor has.
 //!
 //! # What is promised
 //!

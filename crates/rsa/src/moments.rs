@@ -23,7 +23,7 @@ pub(crate) fn pearson(x: &[f32], y: &[f32]) -> Option<f64> {
     }))
 }
 
-/// The cosine over the places defined in both, or `None` where all values of either are 0.
+/// The cosine over the places defined in both, or `None` where all values of either are 0 or one of them is infinite.
 pub(crate) fn cosine(x: &[f32], y: &[f32]) -> Option<f64> {
     ratio(sums(x, y, |x, y| [x * x, x * y, y * y]))
 }
@@ -32,7 +32,7 @@ fn ratio([xx, xy, yy]: [f64; 3]) -> Option<f64> {
     // Two roots, because the product of two sums of squares might be more than an f64 holds; one root of a square where they are
     // equal, so that equal sequences give exactly 1.
     let scale = if xx == yy { xx } else { xx.sqrt() * yy.sqrt() };
-    (scale > 0.0).then(|| (xy / scale).clamp(-1.0, 1.0))
+    (scale > 0.0 && scale.is_finite()).then(|| (xy / scale).clamp(-1.0, 1.0))
 }
 
 /// Three sums over the places defined in both.

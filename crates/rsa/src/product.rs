@@ -1,13 +1,13 @@
 //! Products of every vector with every other, block by block.
 //!
 //! The work is cut into blocks of [`SIDE`] x [`SIDE`] pairs, which are formed by one thread each; a block into tiles of
-//! [`PANEL`] x [`PANEL`] pairs, whose sums stay in registers ([`kernels::panel_products`]); and the depth into runs of
-//! [`RUN`], so that what a tile reads stays in the first-level cache. A run is summed in single precision, the runs in double,
+//! [`PANEL`] x [`PANEL`] pairs, whose sums stay in registers ([`kernels::add_panel_products`]); and the depth into runs of
+//! [`RUN`], so that what a tile reads stays in the caches. A run is summed in single precision, the runs in double,
 //! in an order that does not depend on who does it: the same bits for any number of threads.
 
 use std::ops::Range;
 
-use kernels::panel_products;
+use kernels::add_panel_products;
 use rayon::prelude::*;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 /// Pairs along the side of a block. Its sums, and the runs of the panels it reads, fit in a second-level cache.
 const SIDE: usize = 128;
 
-/// Numbers summed in one go. Short runs keep the rounding of f32 sums small.
+/// So much depth is multiplied before its sums go to double precision: short runs keep the rounding of f32 sums small.
 const RUN: usize = 256;
 
 /// The sums of one block of pairs, row after row of [`SIDE`].
@@ -41,17 +41,10 @@ impl Block {
             let run = start..(start + RUN).min(rows.depth);
             for column in column_panels.clone() {
                 for row in rows_panels.clone() {
-                    let tile = panel_products(&rows.panel(row)[run.clone()], &columns.panel(column)[run.clone()]);
-                    self.add(row * PANEL - top, column * PANEL - left, &tile);
+                    let sums = &mut self.sums[(row * PANEL - top) * SIDE + column * PANEL - left..];
+                    add_panel_products(&rows.panel(row)[run.clone()], &columns.panel(column)[run.clone()], sums, SIDE);
                 }
             }
-        }
-    }
-
-    fn add(&mut self, top: usize, left: usize, tile: &[[f32; PANEL]; PANEL]) {
-        for (i, products) in tile.iter().enumerate() {
-            let sums = &mut self.sums[(top + i) * SIDE + left..][..PANEL];
-            sums.iter_mut().zip(products).for_each(|(sum, &product)| *sum += f64::from(product));
         }
     }
 

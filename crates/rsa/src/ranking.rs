@@ -126,6 +126,11 @@ fn number(entry: u32) -> usize {
 
 /// Turns a bucket's keys into its order.
 fn sort(bucket: &mut [u32], [entries, spare]: &mut [Vec<u64>; 2]) {
+    // A value that occurs often fills a bucket of its own, which may be most of all values.
+    if bucket.iter().all(|&key| key == bucket[0]) {
+        bucket.iter_mut().zip(0..).for_each(|(order, number)| *order = number | if number > 0 { TIED } else { 0 });
+        return;
+    }
     entries.clear();
     entries.extend(bucket.iter().zip(0..).map(|(&key, number)| pack(key, number)));
     sort_by_key(entries, spare);

@@ -24,7 +24,7 @@ pub struct Rdm {
 /// What dissimilarities made elsewhere can have wrong. Images are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum MatrixError {
-    /// Not the number of pairs of any number of images: 0, 1, 3, 6, 10, …
+    /// Not the number of pairs of any number of images: 1, 3, 6, 10, …
     #[error(
         "{values} values are not the pairs of any number of images (that would be 1, 3, 6, 10, … n(n-1)/2); a whole square matrix has n² values"
     )]
@@ -83,15 +83,15 @@ impl Rdm {
     ///
     /// `values` holds the patterns, images x `features`, row-major. Distances are formed in single precision with sums in double,
     /// and differ from those computed in double precision by less than 1e-6: for correlation and cosine in absolute terms, for the
-    /// Euclidean distances in parts of the largest. So two patterns of the same shape may have a correlation distance of 1e-7, and values that are equal in
-    /// theory are not always tied; equal patterns are always 0 apart in the Euclidean distances. Pairs of an image that
-    /// [has no distance](Self::constant) hold NaN.
+    /// Euclidean distances in parts of the largest. So two patterns of the same shape may have a correlation distance of 1e-7,
+    /// and values that are equal in theory are not always tied; equal patterns are always 0 apart in the Euclidean distances. Pairs
+    /// of an image that [has no distance](Self::constant) hold NaN.
     ///
     /// The result has the same bits for any number of threads. Processors with other vector instructions may round otherwise.
     ///
     /// Cost: images² x features operations (half of the square's multiplications and additions); images² x 2 bytes for the result
-    /// and images x features x 4 bytes meanwhile. The Euclidean distances of pairs that are close together (a tenth of their distance from the
-    /// mean or less) are computed one by one, which costs some ten times as much for these.
+    /// and images x features x 4 bytes meanwhile. The Euclidean distances of pairs that are close together (a tenth of their
+    /// distance from the mean or less) are computed one by one, which costs some ten times as much for these.
     ///
     /// # Errors
     /// If there are no features, `values` is no whole number of patterns, a value is not finite, there are more than 65,536
@@ -127,7 +127,8 @@ impl Rdm {
     }
 
     /// Dissimilarities that were made elsewhere: those of the pairs i < j, row after row, as of SciPy's `pdist`. NaN stands for
-    /// pairs without one. They may be negative, as cross-validated ones are.
+    /// pairs without one. They may be negative, as cross-validated ones are. (A matrix of one image has no pairs and cannot be given
+    /// so.)
     ///
     /// # Errors
     /// If this is not the number of pairs of any number of images, or a value is infinite.

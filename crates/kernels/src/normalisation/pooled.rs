@@ -4,7 +4,7 @@
 use super::{Layer, Normalisation, NormalisationGradients, Normalised, PARTS, SINGLE, Singles, Slopes, moments, read, slope};
 use super::{sum_parts, write};
 use crate::Maps;
-use crate::pool::{four, half};
+use crate::pool::{four, half, largest};
 use crate::scratch::{Target, written};
 use crate::simd::{BLOCK, Lanes, Simd, Work};
 use crate::threads::{part, pieces};
@@ -97,12 +97,6 @@ impl Work for Pool<'_> {
             }
         }
     }
-}
-
-/// The largest of four, as [`pool`](crate::pool()) finds it.
-#[inline(always)]
-fn largest<L: Lanes>([a, b, c, d]: [L; 4]) -> L {
-    a.larger(b).larger(c.larger(d))
 }
 
 /// The way back.
@@ -212,7 +206,9 @@ impl Work for InputGradients<'_> {
                         self.left_out::<L>(pixel(2 * within + 1, width - 1));
                     }
                 } else {
-                    (0..width).for_each(|column| self.left_out::<L>(pixel(2 * within, column)));
+                    for column in 0..width {
+                        self.left_out::<L>(pixel(2 * within, column));
+                    }
                 }
             }
         }

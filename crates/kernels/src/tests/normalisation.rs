@@ -163,3 +163,18 @@ fn a_constant_channel_is_shifted_to_its_shift() {
     assert_eq!((n.mean[0], n.variance[0]), (1e4, 0.0));
     assert!(n.y.iter().all(|&y| y == 0.25));
 }
+
+#[test]
+fn an_empty_batch_is_normalised_to_nothing() {
+    let layer = Normalisation { gain: &[1.0; 3], shift: &[0.0; 3], epsilon: EPSILON };
+    let empty = normalise_by_batch(&[], &layer, true);
+    assert_eq!((empty.y.len(), empty.mean, empty.variance), (0, vec![0.0; 3], vec![0.0; 3]));
+    assert!(normalise_by_batch_and_pool(&[], Maps { images: 0, height: 4, width: 4 }, &layer).y.is_empty());
+}
+
+#[test]
+fn an_infinite_activity_is_not_hidden() {
+    let layer = Normalisation { gain: &[1.0], shift: &[0.0], epsilon: EPSILON };
+    let normalised = normalise_by_batch(&[1.0, f32::INFINITY, 2.0], &layer, true);
+    assert!(normalised.variance[0].is_nan() && normalised.y.iter().all(|y| y.is_nan()), "as in PyTorch");
+}

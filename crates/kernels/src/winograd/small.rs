@@ -301,10 +301,10 @@ impl<X: Transform> Work for WeightGradients<'_, X> {
                 }
             }
         }
-        let (mut pairs, mut room) = (du.chunks(pair), Room::new());
-        for output in self.outputs.clone() {
-            for input in self.inputs.clone() {
-                let Some(du) = pairs.next() else { return };
+        let mut room = Room::new();
+        for (i, output) in self.outputs.clone().enumerate() {
+            for (j, input) in self.inputs.clone().enumerate() {
+                let du = &du[(i * self.inputs.len() + j) * pair..][..pair];
                 // SAFETY: each task writes the weights of its own pairs of blocks.
                 unsafe { self.filters.gradient::<L, X>(du, POINT, (output, input), self.dw, &mut room) };
             }

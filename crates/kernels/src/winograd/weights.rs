@@ -48,6 +48,7 @@ impl Filters {
     /// How many outputs and inputs a pair of blocks really has, and where its first weight is.
     fn extent(self, output_block: usize, input_block: usize) -> (usize, usize, usize) {
         let (output, input) = (output_block * BLOCK, input_block * BLOCK);
+        assert!(output < self.outputs && input < self.inputs, "there is such a pair of blocks");
         ((self.outputs - output).min(BLOCK), (self.inputs - input).min(BLOCK), (output * self.inputs + input) * TAPS)
     }
 
