@@ -218,20 +218,6 @@ mod tests {
         }
     }
 
-    /// Threads that share in the preparation of a reference meet others that ask for it.
-    #[test]
-    fn many_can_be_compared_at_once_with_one_that_is_not_prepared() {
-        let patterns: Vec<f32> = (0..200 * 5).map(|i| (i * i * 7 % 1009) as f32).collect();
-        let rdm = Rdm::correlation(&patterns, 5);
-        for method in [Method::TauB, Method::Spearman] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-            let reference = Prepared::new(rdm.clone());
-            let all: Vec<_> =
-                pool.install(|| (0..64).into_par_iter().map(|_| reference.similarity(&rdm, method).value).collect());
-            assert!(all.iter().all(|&value| value == Some(1.0)), "{method}");
-        }
-    }
-
     #[test]
     #[should_panic(expected = "same images")]
     fn matrices_over_different_images_are_refused() {
