@@ -39,6 +39,9 @@ pub enum Plasticity {
         /// How the rate changes over the lesson.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         schedule: Option<Schedule>,
+        /// Label smoothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label_smoothing: Option<Fraction>,
         /// What is done to an image before it is learned from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         augmentation: Option<Augmentation>,
@@ -50,17 +53,19 @@ impl Plasticity {
     pub fn lesson(&self, schooling: &Lesson) -> Option<Lesson> {
         match self {
             Plasticity::None => None,
-            Plasticity::Retrain { epochs, batch, rate, momentum, nesterov, decay, schedule, augmentation } => Some(Lesson {
-                epochs: epochs.get(),
-                batch: batch.unwrap_or(schooling.batch),
-                rate: rate.unwrap_or(schooling.rate),
-                momentum: momentum.unwrap_or(schooling.momentum),
-                nesterov: nesterov.unwrap_or(schooling.nesterov),
-                decay: decay.unwrap_or(schooling.decay),
-                schedule: schedule.unwrap_or(schooling.schedule),
-                augmentation: augmentation.unwrap_or(schooling.augmentation),
-                ..schooling.clone()
-            }),
+            Plasticity::Retrain { epochs, batch, rate, momentum, nesterov, decay, schedule, label_smoothing, augmentation } => {
+                Some(Lesson {
+                    epochs: epochs.get(),
+                    batch: batch.unwrap_or(schooling.batch),
+                    rate: rate.unwrap_or(schooling.rate),
+                    momentum: momentum.unwrap_or(schooling.momentum),
+                    nesterov: nesterov.unwrap_or(schooling.nesterov),
+                    decay: decay.unwrap_or(schooling.decay),
+                    schedule: schedule.unwrap_or(schooling.schedule),
+                    label_smoothing: label_smoothing.unwrap_or(schooling.label_smoothing),
+                    augmentation: augmentation.unwrap_or(schooling.augmentation),
+                })
+            }
         }
     }
 
@@ -90,6 +95,7 @@ impl Plasticity {
             nesterov: None,
             decay: None,
             schedule: None,
+            label_smoothing: None,
             augmentation: None,
         };
         vec![
@@ -117,6 +123,9 @@ mod tests {
         let plain: Plasticity = serde_json::from_str(r#"{"retrain":{"epochs":3,"nesterov":false}}"#).unwrap();
         let ahead = Lesson { nesterov: true, ..schooling() };
         assert_eq!(plain.lesson(&ahead), Some(Lesson { epochs: 3, ..schooling() }));
+        let sharp: Plasticity = serde_json::from_str(r#"{"retrain":{"epochs":3,"label_smoothing":0}}"#).unwrap();
+        let smoothed = Lesson { label_smoothing: Fraction::try_from(0.1).unwrap(), ..schooling() };
+        assert_eq!(sharp.lesson(&smoothed), Some(Lesson { epochs: 3, ..schooling() }));
         assert_eq!(Plasticity::None.lesson(&schooling()), None);
     }
 
