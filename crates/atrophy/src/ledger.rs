@@ -53,7 +53,9 @@ impl Ledger {
             refuse_other(folder, &found, title)?;
             return Ok(ledger);
         }
-        if folder.is_dir() && fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        if folder.is_dir()
+            && fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(|entry| !is_unborn(&entry.file_name())))
+        {
             let message =
                 format!("{} holds other files and no ledger of a study; choose an empty folder with --out", folder.display());
             return Err(Trouble::new(Exit::Refused, message));
@@ -91,6 +93,11 @@ impl Ledger {
         let name = format!("network-{}-injury-{}-data-{}", seeds.network.0, seeds.injury.0, seeds.data.0);
         self.folder.join("trials").join(arm).join(name)
     }
+}
+
+/// Whether this is what a process left that died while it began a ledger.
+fn is_unborn(name: &std::ffi::OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with("ledger.json.") && name.ends_with(".part"))
 }
 
 fn refuse_other(folder: &Path, found: &Title, wanted: &Title) -> Result<()> {

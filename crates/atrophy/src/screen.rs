@@ -187,10 +187,12 @@ fn in_short(record: &Record) -> String {
         Phase::Healthy => String::new(),
         Phase::Injured | Phase::Treated => format!("{:.1} % lost, ", record.fraction_lost * 100.0),
     };
+    // of the two accuracies the figures show the mean over classes
+    let by_class = record.readings.iter().any(|r| r.measure == "mean_class_accuracy");
     let shown = record
         .readings
         .iter()
-        .filter(|r| r.class.is_empty() && !r.measure.starts_with("rdm_pairs_left_out") && r.measure != "accuracy");
+        .filter(|r| r.class.is_empty() && !r.measure.starts_with("rdm_pairs_left_out") && !(by_class && r.measure == "accuracy"));
     let words: Vec<String> = shown
         .map(|reading| {
             let name = reading.measure.replace('_', " ");

@@ -73,6 +73,9 @@ fn change(text: &str, changes: &[String]) -> Result<String> {
     let Ok(mut document) = text.parse::<DocumentMut>() else { return Ok(text.to_owned()) };
     for change in changes {
         let (key, value) = change.split_once('=').ok_or_else(|| wrong(format!("--set {change}: write it as key=value")))?;
+        if key_path(key.trim()).next().is_none() {
+            return Err(wrong(format!("--set {change}: there is no key before the '='")));
+        }
         let value: Value = value.trim().parse().unwrap_or_else(|_| Value::from(value.trim()));
         let mut place: &mut Item = document.as_item_mut();
         for step in key_path(key.trim()) {
@@ -80,6 +83,9 @@ fn change(text: &str, changes: &[String]) -> Result<String> {
                 KeyStep::Name(name) if place.is_table_like() || place.is_none() => &mut place[name],
                 KeyStep::Index(index) if place.as_array_of_tables().is_some_and(|tables| index < tables.len()) => {
                     &mut place[index]
+                }
+                KeyStep::Index(_) if place.is_array() => {
+                    return Err(wrong(format!("--set {change}: a list like this one is set as a whole, key=[...]")));
                 }
                 _ => return Err(wrong(format!("--set {change}: the study has no '{}'", key.trim()))),
             };

@@ -225,6 +225,10 @@ fn subject_name(open: &OpenCase) -> String {
 /// A step in words: "seed 1, retrained, step 3 of 15: epoch 2 of 3".
 fn title(open: &OpenCase, course: &Course, step: Step) -> String {
     let case = match &open.case.arm {
+        // trials that differ in the injury alone have one subject
+        Some(arm) if open.case.seeds.injury != open.case.seeds.network && open.case.seeds.injury != open.case.seeds.data => {
+            format!("{}, injury {}, {arm}", subject_name(open), open.case.seeds.injury.0)
+        }
         Some(arm) => format!("{}, {arm}", subject_name(open)),
         None => subject_name(open),
     };

@@ -57,7 +57,8 @@ impl Network {
             watch(images);
             Ok(())
         })?;
-        Ok(tally.outcome())
+        // the loss looks at the values before an update, so nobody has looked at those behind the last one
+        if self.is_finite() { Ok(tally.outcome()) } else { Err(Diverged { batch: batches }) }
     }
 
     fn learn_batch(&mut self, lesson: &Lesson, rate: f64, batch: Batch, tally: &mut Tally) -> Result<(), NotANumber> {
@@ -75,6 +76,12 @@ impl Network {
             parameter.descend(gradient, lesson, rate, self.operations);
         }
         Ok(())
+    }
+
+    fn is_finite(&self) -> bool {
+        let finite = |values: Vec<f32>| values.iter().all(|value| value.is_finite());
+        self.parameters.iter().all(|parameter| finite(parameter.values()))
+            && self.statistics.iter().all(|s| finite(read(s.mean.clone())) && finite(read(s.variance.clone())))
     }
 
     /// Images as the network takes them: `[images, channels, height, width]`, with the channels last in memory.

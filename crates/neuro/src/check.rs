@@ -4,6 +4,7 @@ use crate::architecture::Architecture;
 use crate::images::Shape;
 use crate::injury::Injury;
 use crate::measure::Measure;
+use crate::plasticity::Plasticity;
 use crate::study::{Chance, ProbeImages, Study};
 
 /// A fault of a study: the key it is about (as in the study file, `arm[1].name`) and what is wrong.
@@ -54,6 +55,12 @@ impl Study {
                     format!("two arms are named '{}'; every arm needs a name of its own", arm.name),
                 ));
             }
+            if arm.injury == Injury::None && arm.plasticity == Plasticity::None {
+                return Err(fault(
+                    format!("arm[{i}].plasticity"),
+                    "the arm loses nothing and learns nothing, so there is nothing to do; the healthy network is read in any case",
+                ));
+            }
         }
         Ok(())
     }
@@ -61,6 +68,12 @@ impl Study {
     /// The same trial several times is one trial: an interval over it would be invented.
     fn check_seeds(&self) -> Result<(), Fault> {
         let held = |chance| self.seeds.held.contains(&chance);
+        if self.seeds.count.get() > 1 && self.schooling.weights.is_some() && !held(Chance::Network) {
+            return Err(fault(
+                "seeds.held",
+                "given weights are the same in every trial, whatever the seed: say so with held = [\"network\"]",
+            ));
+        }
         if self.seeds.count.get() > 1 && [Chance::Network, Chance::Injury, Chance::Data].into_iter().all(held) {
             return Err(fault(
                 "seeds.held",
@@ -129,7 +142,7 @@ mod tests {
             "measures": ["accuracy", {"rdm_similarity": {"method": "tau-b", "layer": "block1"}}],
             "schooling": {"epochs": 1, "batch": 10, "rate": 0.1, "momentum": 0.9, "decay": 0},
             "arm": [
-                {"name": "a", "steps": 2, "injury": "none", "plasticity": "none"},
+                {"name": "a", "steps": 2, "injury": {"ablation": {"fraction": 0.2, "of": "original", "scope": "per-layer"}}, "plasticity": "none"},
                 {"name": "b", "steps": 2, "injury": "none", "plasticity": {"retrain": {"epochs": 1}}},
             ],
         });
@@ -150,6 +163,7 @@ mod tests {
         let from_weights = |s: &mut serde_json::Value| {
             s["schooling"]["epochs"] = 0.into();
             s["schooling"]["weights"] = "w.safetensors".into();
+            s["seeds"]["held"] = serde_json::json!(["network"]);
         };
         assert!(checked(from_weights).is_ok());
     }
@@ -158,7 +172,9 @@ mod tests {
     fn what_no_single_value_shows_is_refused_by_its_key() {
         refused(|s| s["arm"] = serde_json::json!([]), "arm", "no arm");
         refused(|s| s["arm"][1]["name"] = "A".into(), "arm[1].name", "name of its own");
+        refused(|s| s["arm"][1]["plasticity"] = "none".into(), "arm[1].plasticity", "nothing to do");
         refused(|s| s["schooling"]["epochs"] = 0.into(), "schooling.epochs", "untaught");
+        refused(|s| s["schooling"]["weights"] = "w".into(), "seeds.held", "held = [\"network\"]");
         refused(|s| s["measures"] = serde_json::json!([]), "measures", "measures nothing");
         refused(|s| s["probe"]["layers"][0] = "block9".into(), "probe.layers", "it has block1, block2, block3, penultimate");
         refused(|s| s["probe"]["layers"][0] = "penultimate".into(), "probe.layers", "twice");

@@ -72,7 +72,8 @@ impl Plasticity {
     /// The plasticity as a clause of a methods paragraph. Settings are spelled out only where they are not the schooling's.
     pub fn sentence(&self, schooling: &Lesson) -> String {
         let Some(lesson) = self.lesson(schooling) else { return "the network is not retrained".to_owned() };
-        let as_schooled = Lesson { epochs: schooling.epochs, ..lesson.clone() } == *schooling;
+        // a network that was not schooled has no settings to refer to
+        let as_schooled = schooling.epochs > 0 && Lesson { epochs: schooling.epochs, ..lesson.clone() } == *schooling;
         let settings = if as_schooled {
             let plural = if lesson.epochs == 1 { "" } else { "s" };
             format!("{} epoch{plural} with the settings of the schooling", lesson.epochs)
@@ -127,6 +128,13 @@ mod tests {
         let smoothed = Lesson { label_smoothing: Fraction::try_from(0.1).unwrap(), ..schooling() };
         assert_eq!(sharp.lesson(&smoothed), Some(Lesson { epochs: 3, ..schooling() }));
         assert_eq!(Plasticity::None.lesson(&schooling()), None);
+    }
+
+    #[test]
+    fn a_network_that_was_not_schooled_has_no_settings_to_refer_to() {
+        let retrain: Plasticity = serde_json::from_str(r#"{"retrain":{"epochs":3}}"#).unwrap();
+        let untaught = Lesson { epochs: 0, ..schooling() };
+        assert!(retrain.sentence(&untaught).contains("learning rate 0.001"), "{}", retrain.sentence(&untaught));
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use neuro::architecture::Blueprint;
 use neuro::injury::Injury;
+use neuro::lesson::Augmentation;
 use neuro::measure::{Distance, Measure, Over};
 use neuro::record::Reading;
 use neuro::study::{Chance, ProbeImages, StimuliChoice, Study};
 
 use crate::view::View;
-use crate::words::{self, correlation, count, list, plural};
+use crate::words::{self, capitalised, correlation, count, list, plural};
 
 /// A part of the methods with its heading.
 pub(crate) struct Paragraph {
@@ -55,15 +56,19 @@ fn images(view: &View<'_>) -> String {
         classes => format!("{classes} classes"),
     };
     let note = cause.stimuli.note.as_ref().map_or_else(String::new, |note| format!(" Note on these data: {}", stopped(note)));
+    let disjoint = match view.evidence.study.stimuli {
+        StimuliChoice::Folder { .. } => "",
+        _ => "; the sets are disjoint",
+    };
     format!(
-        "Images are {}{}: {train} training images{kept} and {test} test images of {classes}; the sets are disjoint. {} Networks see each \
+        "Images are {}{}: {train} training images{kept} and {test} test images of {classes}{disjoint}. {} Networks see each \
          channel less its mean and divided by its standard deviation over the training images.{note}",
         cause.stimuli.name,
         match view.evidence.study.stimuli {
             StimuliChoice::Cifar10(_) | StimuliChoice::Cifar100(_) => " (Krizhevsky 2009)",
             StimuliChoice::Folder { .. } | StimuliChoice::Shapes { .. } => "",
         },
-        stopped(&cause.stimuli.source),
+        capitalised(&stopped(&cause.stimuli.source)),
     )
 }
 
@@ -231,14 +236,28 @@ pub(crate) fn seed_range(study: &Study) -> String {
     }
 }
 
+/// What is drawn at random of the training images, in any lesson.
+fn drawn_of_images(study: &Study) -> &'static str {
+    let schooling = study.schooling.lesson();
+    let lessons = study.arms.iter().filter_map(|arm| arm.plasticity.lesson(&schooling));
+    let lessons = lessons.chain((schooling.epochs > 0).then(|| schooling.clone()));
+    match lessons.map(|lesson| lesson.augmentation).min_by_key(|&augmentation| augmentation as u8) {
+        Some(Augmentation::CropFlip) => "the order, crops and flips of the training images",
+        Some(Augmentation::Crop) => "the order and crops of the training images",
+        Some(Augmentation::None) | None => "the order of the training images",
+    }
+}
+
 fn seeds(study: &Study) -> String {
     let kinds = [
         (Chance::Network, "the first weights"),
         (Chance::Injury, "which synapses are lost"),
-        (Chance::Data, "the order, crops and flips of the training images"),
+        (Chance::Data, drawn_of_images(study)),
     ];
+    let given = |kind: Chance| kind == Chance::Network && study.schooling.weights.is_some();
     let named = |held: bool| -> Vec<String> {
-        kinds.iter().filter(|(kind, _)| study.seeds.held.contains(kind) == held).map(|(_, words)| (*words).to_owned()).collect()
+        let kinds = kinds.iter().filter(|(kind, _)| study.seeds.held.contains(kind) == held && !given(*kind));
+        kinds.map(|(_, words)| (*words).to_owned()).collect()
     };
     let trials = study.seeds.count.get() as usize;
     let varied = match (trials, named(false)) {

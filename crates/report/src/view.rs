@@ -24,6 +24,8 @@ pub(crate) struct Arm<'a> {
     pub(crate) trials: Vec<&'a TrialRecords>,
     /// The phase that ends a step: treated if there are lessons, else injured.
     pub(crate) outcome: Phase,
+    /// There was no schooling: the healthy networks are the weights that were given.
+    untaught: bool,
 }
 
 /// A measure, where in the network it is asked, and of which class; empty where it has none.
@@ -84,7 +86,8 @@ impl<'a> View<'a> {
 
     /// The healthy value of every subject, each counted once, whatever the number of its trials.
     pub(crate) fn healthy(&self, question: &Question) -> Vec<f64> {
-        once_per_subject(self.arms.iter().flat_map(|arm| arm.values(0, Phase::Healthy, question)))
+        let values = self.arms.iter().flat_map(|arm| arm.values(0, Phase::Healthy, question));
+        once_per_subject(values, self.arms.first().is_some_and(|arm| arm.untaught))
     }
 }
 
@@ -93,7 +96,7 @@ impl<'a> Arm<'a> {
         let lesson = plan.plasticity.lesson(&evidence.study.schooling.lesson());
         let outcome = if lesson.is_some_and(|lesson| lesson.epochs > 0) { Phase::Treated } else { Phase::Injured };
         let trials = evidence.trials.iter().filter(|trial| trial.arm == plan.name.as_str()).collect();
-        Self { index, plan, trials, outcome }
+        Self { index, plan, trials, outcome, untaught: evidence.study.schooling.epochs == 0 }
     }
 
     pub(crate) fn name(&self) -> &'a str {
@@ -134,7 +137,7 @@ impl<'a> Arm<'a> {
     pub(crate) fn estimate(&self, step: u32, phase: Phase, question: &Question) -> Option<Estimate> {
         let values = self.values(step, phase, question).into_iter();
         if phase == Phase::Healthy || self.is_sham() {
-            Estimate::of(&once_per_subject(values))
+            Estimate::of(&once_per_subject(values, phase == Phase::Healthy && self.untaught))
         } else {
             Estimate::of(&values.map(|(_, value)| value).collect::<Vec<_>>())
         }
@@ -146,10 +149,12 @@ impl<'a> Arm<'a> {
     }
 }
 
-/// A subject is a network: trials that differ in the injury alone start from the same one, and it must not count twice.
-fn once_per_subject(values: impl Iterator<Item = (TrialSeeds, f64)>) -> Vec<f64> {
+/// A subject is a network: trials that differ in the injury alone start from the same one, and it must not count twice. Nor must
+/// one that is `untaught`, for which the order of the training images decided nothing yet.
+fn once_per_subject(values: impl Iterator<Item = (TrialSeeds, f64)>, untaught: bool) -> Vec<f64> {
     let mut seen = BTreeSet::new();
-    values.filter(|(seeds, _)| seen.insert((seeds.network, seeds.data))).map(|(_, value)| value).collect()
+    let subject = |seeds: &TrialSeeds| (seeds.network, (!untaught).then_some(seeds.data));
+    values.filter(|(seeds, _)| seen.insert(subject(seeds))).map(|(_, value)| value).collect()
 }
 
 impl Question {
@@ -161,6 +166,12 @@ impl Question {
     /// Of one class.
     pub(crate) fn of_class(measure: &str, class: &str) -> Self {
         Self { class: class.to_owned(), ..Self::of_all(measure) }
+    }
+
+    /// How many of the probe images it is asked of.
+    pub(crate) fn images(&self, probe_per_class: &[usize]) -> usize {
+        let most = self.measure.rsplit_once("_per_class_").and_then(|(_, most)| most.parse().ok()).unwrap_or(usize::MAX);
+        probe_per_class.iter().map(|&images| images.min(most)).sum()
     }
 
     /// The answer in this record, if it is a number.
@@ -213,6 +224,25 @@ mod tests {
         let view = View::new(&evidence);
         assert_eq!(view.accuracy.as_ref().unwrap().measure, "accuracy");
         assert!(view.similarities.is_empty());
+    }
+
+    #[test]
+    fn given_weights_that_are_not_trained_are_one_network() {
+        let mut evidence = example::evidence(3, 1);
+        evidence.trials.iter_mut().for_each(|trial| trial.seeds.network = neuro::seed::Seed(1));
+        let networks = |evidence: &Evidence| {
+            let view = View::new(evidence);
+            view.healthy(view.accuracy.as_ref().unwrap()).len()
+        };
+        assert_eq!(networks(&evidence), 3, "each has learned the images in another order");
+        evidence.study.schooling.epochs = 0;
+        assert_eq!(networks(&evidence), 1);
+    }
+
+    #[test]
+    fn an_answer_rests_on_its_own_number_of_images() {
+        let images = |measure: &str| Question::of_all(measure).images(&[100, 30]);
+        assert_eq!([images("rdm_similarity_tau_b"), images("rdm_similarity_tau_b_per_class_50")], [130, 80]);
     }
 
     #[test]

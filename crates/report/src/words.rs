@@ -39,6 +39,12 @@ impl Question {
     }
 }
 
+/// With a capital letter at its beginning.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// A correlation by its full name, with what its measure's name adds: "Kendall’s tau-b, whole matrix, cosine distance".
 pub(crate) fn correlation(name: &str) -> String {
     if let Some((name, images)) = name.split_once("-per-class-") {

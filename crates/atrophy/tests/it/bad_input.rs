@@ -173,6 +173,14 @@ fn a_change_of_a_key_that_is_not_there() {
     unknown field `epoch`, expected one of `weights`, `epochs`, `batch`, `rate`, `momentum`, `nesterov`, `decay`, `schedule`, `label_smoothing`, `augmentation`
     (lines are counted after the changes by --set)
     ");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --set =3").refused(), @"
+    exit 2
+    error: --set =3: there is no key before the '='
+    ");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --set measures[0]=loss").refused(), @"
+    exit 2
+    error: --set measures[0]=loss: a list like this one is set as a whole, key=[...]
+    ");
     insta::assert_snapshot!(toy.atrophy("run toy.toml --set schooling.epochs").refused(), @"
     exit 2
     error: --set schooling.epochs: write it as key=value
@@ -318,6 +326,9 @@ fn a_folder_of_other_files() {
     exit 5
     error: thesis holds other files and no ledger of a study; choose an empty folder with --out
     ");
+    // but what a process left that was killed while it began a ledger is no other file
+    toy.write("runs/toy/ledger.json.4711.part", "{");
+    let _ = toy.atrophy("run toy.toml").done();
 }
 
 #[test]

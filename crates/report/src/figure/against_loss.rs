@@ -39,7 +39,7 @@ pub(super) fn similarity(view: &View<'_>, question: &Question, principal: bool) 
         "{} between the dissimilarity matrix of each network and that of the same network when healthy, layer {} ({} probe images)",
         question.title(),
         question.layer,
-        words::count(view.evidence.cause.probe_per_class.iter().sum::<usize>() as u64),
+        words::count(question.images(&view.evidence.cause.probe_per_class) as u64),
     );
     Some(Figure {
         name: layered("similarity", &question.layer, principal),
