@@ -18,7 +18,7 @@ use crate::ledger::{FORMAT, Ledger, Title};
 use crate::screen::Screen;
 use crate::similarity::{CompareRequest, RdmRequest};
 use crate::study_file::{self, StudyFile};
-use crate::sweep::{self, Standing};
+use crate::sweep::{self, Left, Standing};
 use crate::trial::Lab;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 use crate::{bench, list, plan};
@@ -207,7 +207,15 @@ fn conclude(folder: &Path, standing: Standing, json: bool) -> Result<()> {
             );
             Err(Trouble::new(Exit::Interrupted, message))
         }
-        Standing::Elsewhere(cases) => {
+        Standing::Left(Left { failed, .. }) if !failed.is_empty() => {
+            let message = format!(
+                "{}\nAll that does not depend on this is done; `atrophy report {}` shows it",
+                failed.join("\n"),
+                folder.display()
+            );
+            Err(Trouble::new(Exit::Failed, message))
+        }
+        Standing::Left(Left { elsewhere: cases, .. }) => {
             let verb = if cases == 1 { "case is" } else { "cases are" };
             let message = format!(
                 "{cases} {verb} in use by another process that works on {}; run the same command again when it has ended",

@@ -6,78 +6,94 @@ use neuro::study::{Arm, TrialSeeds};
 use crate::course::Course;
 use crate::ledger::{Case, Ledger, OpenCase};
 use crate::screen::Screen;
-use crate::trial::{self, End, Lab, Subject};
+use crate::trial::{self, End, Lab};
 use crate::trouble::Result;
 
 /// How a study stands when this process has done what it can.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Everything is done.
     Done,
     /// Stopped on request.
     Halted,
-    /// What is left is in the hands of other processes: so many cases.
-    Elsewhere(usize),
+    /// The rest cannot be done by this process, or not now.
+    Left(Left),
+}
+
+/// What a process cannot do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// So many cases are in the hands of other processes.
+    pub elsewhere: usize,
+    /// Cases whose network failed, and why. What depends on them is not done either.
+    pub failed: Vec<String>,
 }
 
 /// Carries out all cases that are not done and that no other process holds: seed by seed, so that an early look at the
-/// report compares whole subjects.
+/// report compares whole subjects. A case whose network fails does not keep the others from being done.
 pub fn run(lab: &Lab<'_>, ledger: &Ledger, cause: &Cause, screen: &mut Screen) -> Result<Standing> {
     screen.expect(work_left(lab, ledger)?);
-    let mut elsewhere = 0;
+    let mut left = Left::default();
     for seeds in lab.study.seeds.trials() {
-        match run_seed(lab, ledger, cause, seeds, screen)? {
-            Standing::Done => {}
-            Standing::Halted => return Ok(Standing::Halted),
-            Standing::Elsewhere(cases) => elsewhere += cases,
+        if run_seed(lab, ledger, cause, seeds, &mut left, screen)? == Going::Halted {
+            return Ok(Standing::Halted);
         }
     }
-    Ok(if elsewhere > 0 { Standing::Elsewhere(elsewhere) } else { Standing::Done })
+    Ok(if left == Left::default() { Standing::Done } else { Standing::Left(left) })
 }
 
-fn run_seed(lab: &Lab<'_>, ledger: &Ledger, cause: &Cause, seeds: TrialSeeds, screen: &mut Screen) -> Result<Standing> {
-    let left = unfinished_arms(lab, ledger, seeds)?;
-    let schooling = Course::of_schooling(&lab.study.schooling);
-    let begun = Case::begun(cause, None, seeds.subject(), schooling.steps.len());
-    let folder = ledger.subject(seeds);
-    if left.is_empty() && Case::read(&folder)?.is_some_and(|case| case.is_done()) {
-        return Ok(Standing::Done);
-    }
-    let Some(mut schooled) = OpenCase::take(&folder, begun)? else { return Ok(Standing::Elsewhere(1 + left.len())) };
-    if trial::run(lab, &mut schooled, &schooling, None, screen)? == End::Halted {
-        return Ok(Standing::Halted);
-    }
-    let subject = if left.is_empty() { None } else { Some(lab.subject(&schooled, screen)?) };
-    drop(schooled); // other processes may now take its trials
-
-    let mut elsewhere = 0;
-    for arm in left {
-        match run_arm(lab, ledger, cause, seeds, arm, subject.as_ref(), screen)? {
-            Standing::Done => {}
-            Standing::Halted => return Ok(Standing::Halted),
-            Standing::Elsewhere(cases) => elsewhere += cases,
-        }
-    }
-    Ok(if elsewhere > 0 { Standing::Elsewhere(elsewhere) } else { Standing::Done })
+/// Whether to go on with the next case.
+#[derive(PartialEq, Eq)]
+enum Going {
+    On,
+    Halted,
 }
 
-fn run_arm(
+fn run_seed(
     lab: &Lab<'_>,
     ledger: &Ledger,
     cause: &Cause,
     seeds: TrialSeeds,
-    arm: &Arm,
-    subject: Option<&Subject>,
+    left: &mut Left,
     screen: &mut Screen,
-) -> Result<Standing> {
-    let course = Course::of_arm(arm, &lab.study.schooling);
-    let name = arm.name.as_str();
-    let begun = Case::begun(cause, Some(name), seeds, course.steps.len());
-    let Some(mut open) = OpenCase::take(&ledger.trial(name, seeds), begun)? else { return Ok(Standing::Elsewhere(1)) };
-    Ok(match trial::run(lab, &mut open, &course, subject, screen)? {
-        End::Done => Standing::Done,
-        End::Halted => Standing::Halted,
-    })
+) -> Result<Going> {
+    let arms = unfinished_arms(lab, ledger, seeds)?;
+    let schooling = Course::of_schooling(&lab.study.schooling);
+    let begun = Case::begun(cause, None, seeds.subject(), schooling.steps.len());
+    let folder = ledger.subject(seeds);
+    if arms.is_empty() && Case::read(&folder)?.is_some_and(|case| case.is_done()) {
+        return Ok(Going::On);
+    }
+    let Some(mut schooled) = OpenCase::take(&folder, begun)? else {
+        left.elsewhere += 1 + arms.len();
+        return Ok(Going::On);
+    };
+    match trial::run(lab, &mut schooled, &schooling, None, screen)? {
+        End::Done => {}
+        End::Halted => return Ok(Going::Halted),
+        End::Failed(reason) => {
+            left.failed.push(reason);
+            return Ok(Going::On);
+        }
+    }
+    let subject = if arms.is_empty() { None } else { Some(lab.subject(&schooled, screen)?) };
+    drop(schooled); // other processes may now take its trials
+
+    for arm in arms {
+        let course = Course::of_arm(arm, &lab.study.schooling);
+        let name = arm.name.as_str();
+        let begun = Case::begun(cause, Some(name), seeds, course.steps.len());
+        let Some(mut open) = OpenCase::take(&ledger.trial(name, seeds), begun)? else {
+            left.elsewhere += 1;
+            continue;
+        };
+        match trial::run(lab, &mut open, &course, subject.as_ref(), screen)? {
+            End::Done => {}
+            End::Halted => return Ok(Going::Halted),
+            End::Failed(reason) => left.failed.push(reason),
+        }
+    }
+    Ok(Going::On)
 }
 
 fn unfinished_arms<'a>(lab: &Lab<'a>, ledger: &Ledger, seeds: TrialSeeds) -> Result<Vec<&'a Arm>> {

@@ -61,12 +61,28 @@ impl GivenWeights {
 }
 
 /// How far a case was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// To its end.
     Done,
     /// To where it was asked to stop.
     Halted,
+    /// To where its network failed, and would again; why.
+    Failed(String),
+}
+
+/// Why a step was not carried out.
+enum Setback {
+    /// The network failed: its loss or its activity is no number. Other cases need not care.
+    Network(String),
+    /// Something else is wrong, that would hit other cases as well.
+    Trouble(Trouble),
+}
+
+impl From<Trouble> for Setback {
+    fn from(trouble: Trouble) -> Self {
+        Setback::Trouble(trouble)
+    }
 }
 
 /// A healthy network, as the trials of its seed start from it.
@@ -85,7 +101,11 @@ pub fn run(lab: &Lab<'_>, open: &mut OpenCase, course: &Course, subject: Option<
             return Ok(End::Halted);
         }
         screen.begin(&title(open, course, step));
-        let outcome = advance(lab, open, &mut network, course, step, subject, screen)?;
+        let outcome = match advance(lab, open, &mut network, course, step, subject, screen) {
+            Ok(outcome) => outcome,
+            Err(Setback::Network(reason)) => return Ok(End::Failed(format!("{}: {reason}", title(open, course, step)))),
+            Err(Setback::Trouble(trouble)) => return Err(trouble),
+        };
         screen.finished(&outcome);
         open.commit(outcome, lab.study.keep == Keep::EveryReading)?;
     }
@@ -101,7 +121,7 @@ fn advance(
     step: Step,
     subject: Option<&Subject>,
     screen: &mut Screen,
-) -> Result<Outcome> {
+) -> std::result::Result<Outcome, Setback> {
     match step {
         Step::Injure { .. } => {
             network.suffer(&course.injury, open.case.seeds.injury);
@@ -118,7 +138,7 @@ fn advance(
                 // the subject itself is what later networks are compared with
                 None => lab.read(&lab.healthy(now.clone()), &now, network, stage, phase),
             };
-            let reading = reading.or_trouble(Exit::Failed, || title(open, course, step))?;
+            let reading = reading.map_err(|error| Setback::Network(error.to_string()))?;
             Ok(Outcome { reading: Some(reading), ..Outcome::default() })
         }
     }
@@ -133,7 +153,7 @@ fn learn(
     stage: u32,
     epoch: u32,
     screen: &mut Screen,
-) -> Result<EpochRecord> {
+) -> std::result::Result<EpochRecord, Setback> {
     let lesson = course.lesson.as_ref().expect("a course with epochs has a lesson");
     if epoch == 0 {
         network.rest();
@@ -141,7 +161,7 @@ fn learn(
     let at = Address { stage, epoch, item: 0 };
     let outcome = network
         .learn_epoch(lesson, &lab.stimuli.train, open.case.seeds.data, at, &mut |images| screen.learned(images))
-        .or_trouble(Exit::Failed, || title(open, course, Step::Learn { stage, epoch }))?;
+        .map_err(|diverged| Setback::Network(diverged.to_string()))?;
     if epoch + 1 == lesson.epochs {
         network.rest();
     }

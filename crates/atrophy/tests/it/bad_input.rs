@@ -292,7 +292,28 @@ fn a_loss_that_is_no_number() {
     insta::assert_snapshot!(toy.atrophy("run toy.toml").refused_after_progress(), @"
     exit 1
     error: seed 1, schooling: epoch 1 of 2: the training loss is no longer a number (batch 2); try a smaller learning rate or batch normalisation
+    All that does not depend on this is done; `atrophy report runs/toy` shows it
     ");
+}
+
+/// One therapy that goes wrong does not keep the other arms from being done.
+#[test]
+fn a_trial_that_fails_alone() {
+    let toy = Toy::new();
+    toy.change("batch_norm = true", "batch_norm = false");
+    toy.change("retrain = { epochs = 2", "retrain = { rate = 1e30, epochs = 2");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused_after_progress(), @"
+    exit 1
+    error: seed 1, retrained, step 1 of 2: epoch 1 of 2: the training loss is no longer a number (batch 2); try a smaller learning rate or batch normalisation
+    seed 1, sham, step 1 of 2: epoch 1 of 2: the training loss is no longer a number (batch 2); try a smaller learning rate or batch normalisation
+    All that does not depend on this is done; `atrophy report runs/toy` shows it
+    ");
+    let done = |arm: &str| {
+        let case = std::fs::read_to_string(toy.path(&format!("runs/toy/trials/{arm}/network-1-injury-1-data-1/case.json")));
+        case.unwrap().matches("\"readings\"").count()
+    };
+    assert_eq!(done("untreated"), 2, "every step was read");
+    let _ = toy.atrophy("report runs/toy").done();
 }
 
 #[test]
