@@ -207,21 +207,17 @@ fn conclude(folder: &Path, standing: Standing, json: bool) -> Result<()> {
             );
             Err(Trouble::new(Exit::Interrupted, message))
         }
-        Standing::Left(Left { failed, .. }) if !failed.is_empty() => {
-            let message = format!(
-                "{}\nAll that does not depend on this is done; `atrophy report {}` shows it",
-                failed.join("\n"),
-                folder.display()
-            );
-            Err(Trouble::new(Exit::Failed, message))
-        }
-        Standing::Left(Left { elsewhere: cases, .. }) => {
-            let verb = if cases == 1 { "case is" } else { "cases are" };
-            let message = format!(
-                "{cases} {verb} in use by another process that works on {}; run the same command again when it has ended",
-                folder.display()
-            );
-            Err(Trouble::new(Exit::Refused, message))
+        Standing::Left(Left { elsewhere, mut failed }) => {
+            let exit = if failed.is_empty() { Exit::Refused } else { Exit::Failed };
+            failed.push(match elsewhere {
+                0 => format!("All that does not depend on this is done; `atrophy report {}` shows it", folder.display()),
+                cases => format!(
+                    "{cases} {} in use by another process that works on {}; run the same command again when it has ended",
+                    if cases == 1 { "case is" } else { "cases are" },
+                    folder.display()
+                ),
+            });
+            Err(Trouble::new(exit, failed.join("\n")))
         }
     }
 }

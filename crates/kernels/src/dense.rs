@@ -44,7 +44,7 @@ pub fn dense(x: &[f32], images: usize, shape: &Dense, weight: &[f32], bias: Opti
     let Dense { inputs, outputs } = *shape;
     assert_eq!(x.len(), product(&[images, inputs]), "input of {shape:?} for {images} images");
     assert_eq!(weight.len(), product(&[inputs, outputs]), "weights of {shape:?}");
-    let _ = product(&[images, outputs]);
+    let length = product(&[images, outputs]);
     assert!(bias.is_none_or(|bias| bias.len() == outputs), "bias of {shape:?}");
     let (simd, cost) = (Simd::current(), 2 * images * inputs * outputs);
     let blocked = block(simd, &Matrix { numbers: x, relu: None, rows: images, columns: inputs });
@@ -55,7 +55,7 @@ pub fn dense(x: &[f32], images: usize, shape: &Dense, weight: &[f32], bias: Opti
         });
     };
     // SAFETY: the tasks have all outputs, and each writes them for all images.
-    unsafe { written(images * outputs, write) }
+    unsafe { written(length, write) }
 }
 
 /// The gradients of a dense layer, given the gradient `dy` with respect to its output, `[image, output]`. If ReLU was applied, `y` is the

@@ -11,7 +11,7 @@ mod pooled;
 pub use pooled::{normalise_by_batch_and_pool, normalise_by_batch_and_pool_back};
 
 use crate::scratch::{Scratch, Target, scratch, written};
-use crate::simd::{BLOCK, Lanes, Simd, Work};
+use crate::simd::{BLOCK, Lanes, Simd, Work, read, write};
 use crate::threads::{each, part, pieces};
 use std::ops::Range;
 
@@ -297,26 +297,6 @@ impl Singles {
         }
         self.sums.fill(0.0);
     }
-}
-
-/// Reads the channels of a block.
-///
-/// # Safety
-/// `filled` numbers, at most sixteen, can be read from there.
-#[inline(always)]
-unsafe fn read<L: Lanes>(from: *const f32, filled: usize) -> L {
-    // SAFETY: what the caller promises.
-    unsafe { if filled == BLOCK { L::load(from) } else { L::load_first(from, filled) } }
-}
-
-/// Writes the channels of a block.
-///
-/// # Safety
-/// `filled` numbers, at most sixteen, can be written there.
-#[inline(always)]
-unsafe fn write<L: Lanes>(numbers: L, to: *mut f32, filled: usize) {
-    // SAFETY: what the caller promises.
-    unsafe { if filled == BLOCK { numbers.store(to) } else { numbers.store_first(to, filled) } }
 }
 
 /// The sums of `x - centre` and of its square over some pixels.

@@ -1,7 +1,7 @@
 //! Max-pooling 2×2, and ReLU where no other operation has taken it along.
 
 use crate::scratch::{Target, written};
-use crate::simd::{BLOCK, Lanes, Simd, Work};
+use crate::simd::{BLOCK, Lanes, Simd, Work, read};
 use crate::threads::pieces;
 use crate::{Maps, product};
 use std::ops::Range;
@@ -125,10 +125,7 @@ unsafe fn load_four<L: Lanes>(x: &[f32], from: [usize; 4], offset: usize, filled
     let mut four = [L::splat(0.0); 4];
     for (vector, from) in four.iter_mut().zip(from) {
         // SAFETY: what the caller promises.
-        *vector = unsafe {
-            let from = x.as_ptr().add(from + offset);
-            if filled == BLOCK { L::load(from) } else { L::load_first(from, filled) }
-        };
+        *vector = unsafe { read(x.as_ptr().add(from + offset), filled) };
     }
     four
 }

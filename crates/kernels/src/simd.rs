@@ -182,6 +182,26 @@ pub(crate) trait Lanes: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Out
     unsafe fn transpose(from: *const f32, from_row: usize, to: *mut f32, to_row: usize);
 }
 
+/// Reads the `filled` channels of a block, zeros in the other lanes.
+///
+/// # Safety
+/// `filled` numbers, at most sixteen, can be read from there.
+#[inline(always)]
+pub(crate) unsafe fn read<L: Lanes>(from: *const f32, filled: usize) -> L {
+    // SAFETY: what the caller promises.
+    unsafe { if filled == BLOCK { L::load(from) } else { L::load_first(from, filled) } }
+}
+
+/// Writes the `filled` channels of a block.
+///
+/// # Safety
+/// `filled` numbers, at most sixteen, can be written there.
+#[inline(always)]
+pub(crate) unsafe fn write<L: Lanes>(numbers: L, to: *mut f32, filled: usize) {
+    // SAFETY: what the caller promises.
+    unsafe { if filled == BLOCK { numbers.store(to) } else { numbers.store_first(to, filled) } }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,7 +54,7 @@ fn cause() -> Cause {
         "threads": 2,
         "stimuli": {
             "name": "CIFAR-10",
-            "source": "Downloaded from www.cs.toronto.edu and checked against its MD5 sum.",
+            "source": "downloaded from www.cs.toronto.edu and checked against its MD5 sum.",
             "note": null,
             "sha256": "9a0364b9e99bb480dd25e1f0284c8555d2c2e4f1a5b7c6d8e9f0a1b2c3d4e5f6",
         },

@@ -390,6 +390,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_chance_decides_is_what_is_drawn() {
+        let mut evidence = example::evidence(3, 2);
+        evidence.study.schooling.augmentation = Augmentation::None;
+        assert!(told(&evidence).contains("which synapses are lost and the order of the training images."));
+        evidence.study.schooling.weights = Some("vgg.safetensors".into());
+        evidence.study.seeds.held = vec![Chance::Network];
+        let text = told(&evidence);
+        assert!(text.contains("seeds 1 to 3 decide which synapses") && !text.contains("the first weights"), "{text}");
+    }
+
     /// "Moore et al. (2022)", "He et al. 2015", "Simonyan & Zisserman 2015": who is cited is listed, and nobody else.
     #[test]
     fn what_is_cited_is_listed() {

@@ -1,12 +1,13 @@
 //! Batch normalisation, ReLU and max-pool 2×2 in one: what lies between is never written to memory. It is computed anew on the way
 //! back, square by square, to the same bits.
 
-use super::{Layer, Normalisation, NormalisationGradients, Normalised, PARTS, SINGLE, Singles, Slopes, moments, read, slope};
-use super::{sum_parts, write};
+use super::{
+    Layer, Normalisation, NormalisationGradients, Normalised, PARTS, SINGLE, Singles, Slopes, moments, slope, sum_parts,
+};
 use crate::Maps;
 use crate::pool::{four, half, largest};
 use crate::scratch::{Target, written};
-use crate::simd::{BLOCK, Lanes, Simd, Work};
+use crate::simd::{BLOCK, Lanes, Simd, Work, read, write};
 use crate::threads::{part, pieces};
 use std::ops::Range;
 

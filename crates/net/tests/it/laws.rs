@@ -103,4 +103,10 @@ fn a_loss_that_is_no_number_is_reported_with_its_batch() {
     wild.rate = neuro::quantity::Positive::try_from(1e30).unwrap();
     let error = newborn(false, 1).learn_epoch(&wild, &images(20), Seed(1), Address::default(), &mut |_| {}).unwrap_err();
     assert!((2..=3).contains(&error.batch), "{error}");
+
+    // a loss looks at the values before an update: behind the last one nobody would
+    wild.batch = 20.try_into().unwrap();
+    wild.rate = neuro::quantity::Positive::try_from(1e39).unwrap();
+    let error = newborn(false, 1).learn_epoch(&wild, &images(20), Seed(1), Address::default(), &mut |_| {}).unwrap_err();
+    assert_eq!(error.batch, 1);
 }

@@ -113,3 +113,10 @@ fn fewer_than_two_values_have_no_ranks() {
     }
     assert_eq!([correlate(&[], &[], Method::Cosine), correlate(&[1.0], &[2.0], Method::Cosine)], [None, Some(1.0)]);
 }
+
+#[test]
+fn an_infinite_value_has_no_cosine_and_no_pearson() {
+    for method in [Method::Cosine, Method::Pearson] {
+        assert_eq!(correlate(&[f32::INFINITY, 1.0, 2.0], &[3.0, 4.0, 7.0], method), None, "{method}");
+    }
+}
