@@ -63,6 +63,7 @@ pub struct Measured {
 impl Train {
     /// Measures.
     pub fn measure(self) -> Result<Measured> {
+        net::prepare_learning();
         with_threads(self.threads, |threads| self.with(threads))
     }
 

@@ -164,6 +164,7 @@ impl Atrophy {
 
 impl Run {
     fn carry_out(self) -> Result<()> {
+        net::prepare_learning();
         with_threads(self.threads, |threads| self.with(threads))
     }
 

@@ -88,7 +88,7 @@ pub use dense::{Dense, DenseGradients, dense, dense_back};
 pub use descent::{Descent, descend};
 #[doc(hidden)]
 pub use gemm::{multiply_in_cache, multiply_transposed_in_cache};
-pub use memory::keep_pages;
+pub use memory::{keep_pages, use_large_pages};
 pub use normalisation::{
     Normalisation, NormalisationGradients, Normalised, normalise_by, normalise_by_batch, normalise_by_batch_and_pool,
     normalise_by_batch_and_pool_back, normalise_by_batch_back,

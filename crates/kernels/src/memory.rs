@@ -1,18 +1,15 @@
-//! Memory that is given back is asked for again in the next step, and lies on large pages.
+//! Memory that is given back is asked for again in the next step, and large pages for training.
 
 /// So much address space is set apart for large pages. It takes no memory before it is used.
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 const ON_LARGE_PAGES: usize = 4 << 30;
 
-/// Prepares the allocator for training, where each step frees and asks for the same large blocks. Does something with the GNU allocator
-/// (Linux), and nothing elsewhere. Call it once, before threads are started.
+/// Has the allocator keep the pages of freed memory for the rest of the process, instead of handing large blocks back to the
+/// system: a training step frees and asks for the same blocks again and again, and the system clears each page anew.
+/// Costs: the process holds its peak memory until it ends, and all threads take their memory from one place, where they wait for each
+/// other, so small blocks are no place for work in many threads.
 ///
-/// - The pages of freed memory are kept, instead of being handed back to the system, which would clear each one anew. Costs: the
-///   process holds its peak memory until it ends.
-/// - Pages of 2 MiB in place of 4 KiB for the first 4 GiB: the transforms of a convolution write to so many places at a time that the
-///   processor otherwise waits for addresses to be translated. Costs: memory grows in steps of 2 MiB.
-/// - All threads take their memory from one place. Costs: they wait for each other there, so small blocks are no place for work in
-///   many threads.
+/// Call it once, before threads are started. Does something with the GNU allocator (Linux), and nothing elsewhere.
 pub fn keep_pages() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: mallopt changes settings of the allocator, which must not happen beside other threads; there are none yet, see above.
@@ -23,6 +20,14 @@ pub fn keep_pages() {
         libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
         libc::mallopt(libc::M_TOP_PAD, 64 << 20);
     }
+}
+
+/// Has the next 4 GiB lie on pages of 2 MiB in place of 4 KiB, where the transforms of a convolution, which write to many places at a
+/// time, are faster. Costs: memory grows in steps of 2 MiB, and a page costs more when it is touched first, so it is for work that goes on
+/// for a while and uses its memory again.
+///
+/// Call it behind [`keep_pages`], before threads are started. Does something where that does, on x86-64.
+pub fn use_large_pages() {
     #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
     // SAFETY: advice on the pages of a block of ours, which the allocator keeps as the first place to take memory from when it is
     // freed. Advice changes no content; where it is refused, nothing happens.

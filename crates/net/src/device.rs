@@ -58,9 +58,14 @@ impl std::fmt::Display for Device {
     }
 }
 
-/// Prepares this process for learning: the allocator keeps its pages from one step to the next. Call it first.
+/// Prepares this process for large work: the allocator keeps its pages from one step to the next. Call it first.
 pub fn prepare_process() {
     kernels::keep_pages();
+}
+
+/// Prepares this process for learning: its memory lies on large pages. Call it before threads are started.
+pub fn prepare_learning() {
+    kernels::use_large_pages();
 }
 
 impl Device {

@@ -3,7 +3,7 @@
 //! The only room that names the tensor engine (Burn). What goes in and comes out is plain data: images as
 //! bytes, lessons, lesions, responses, and states as safetensors bytes with torchvision's names.
 
-pub use device::{Device, DeviceError, prepare_process};
+pub use device::{Device, DeviceError, prepare_learning, prepare_process};
 pub use learn::{Diverged, EpochOutcome};
 pub use network::Network;
 pub use perceive::SHOWN_AT_ONCE;

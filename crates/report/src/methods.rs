@@ -262,6 +262,7 @@ fn seeds(study: &Study) -> String {
     let trials = study.seeds.count.get() as usize;
     let varied = match (trials, named(false)) {
         (_, kinds) if kinds.is_empty() => "no kind of chance varies between trials".to_owned(),
+        (1, kinds) => format!("{} decides {}", seed_range(study), list(&kinds)),
         (_, kinds) => format!("{} decide {}", seed_range(study), list(&kinds)),
     };
     let held = match named(true) {

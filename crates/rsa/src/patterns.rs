@@ -70,8 +70,12 @@ impl<'a> Patterns<'a> {
         if images > MOST_IMAGES {
             return Err(PatternsError::TooManyImages { images });
         }
-        if let Some(at) = values.par_iter().position_first(|value| !value.is_finite()) {
-            return Err(PatternsError::NotFinite { image: at / features, feature: at % features, value: values[at] });
+        // A whole pattern at a time, without stopping at the first such value, so that vector instructions can do it.
+        let not_finite = |pattern: &[f32]| !pattern.iter().fold(true, |all, value| all & value.is_finite());
+        if let Some(image) = values.par_chunks(features).position_first(not_finite) {
+            let pattern = &values[image * features..(image + 1) * features];
+            let feature = pattern.iter().position(|value| !value.is_finite()).expect("one is not finite");
+            return Err(PatternsError::NotFinite { image, feature, value: pattern[feature] });
         }
         Ok(Patterns { values, images, features })
     }
