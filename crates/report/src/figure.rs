@@ -77,6 +77,8 @@ pub(crate) fn data(view: &View<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use neuro::record::Evidence;
+
     use super::*;
     use crate::example;
 
@@ -116,6 +118,32 @@ mod tests {
             assert!(figure.caption.contains("see the note on these data"), "{}", figure.caption);
             let drawn = figure.canvas.standalone();
             assert!(drawn.contains("Data: CIFAR-10 (see the note"), "{} by itself", figure.name);
+        }
+    }
+
+    /// One arm alone, where a sheet is as narrow as a column.
+    fn alone(mut evidence: Evidence) -> Evidence {
+        let name = evidence.study.arms[0].name.as_str().to_owned();
+        evidence.study.arms.truncate(1);
+        evidence.trials.retain(|trial| trial.arm == name);
+        evidence
+    }
+
+    #[test]
+    fn no_text_reaches_beyond_its_sheet() {
+        let whole = [
+            example::evidence(1, 1),
+            example::evidence(3, 15),
+            example::of_many_layers(6),
+            example::of_many_classes(100),
+            example::of_many_arms(5),
+        ];
+        let alone = [example::evidence(3, 15), example::of_many_layers(6), example::of_many_classes(20)].map(alone);
+        for evidence in whole.iter().chain(&alone) {
+            for figure in all(&View::new(evidence)).unwrap() {
+                let beyond = raster::texts_beyond_the_sheet(&figure.canvas.standalone());
+                assert!(beyond.is_empty(), "{} with {} arms: {beyond:?}", figure.name, evidence.study.arms.len());
+            }
         }
     }
 

@@ -106,8 +106,9 @@ fn draw(view: &View<'_>, maps: &[Map<'_>], rows: &[String], bar: &Bar<'_>) -> Re
             draw_names(&mut canvas, rows, corner, names);
         }
     }
-    let middle = left + (sheet - left - MARGIN) / 2.0;
     let axis = format!("Synapses lost (%), one column for each step{}", if abreast == 1 { "" } else { " of an arm" });
+    // below the middle of the maps, unless a narrow sheet ends before
+    let middle = (left + (sheet - left - MARGIN) / 2.0).min(sheet - MARGIN - text::width(&axis, AXIS_SIZE) / 2.0);
     canvas.text(Text::new((middle, bottom + 8.0), AXIS_SIZE, Anchor::Middle), &axis);
     bar.draw(&mut canvas, sheet - MARGIN, bottom + LINE + 10.0)?;
     Ok(canvas)

@@ -11,14 +11,18 @@ const SCALE: f32 = 4.0;
 
 /// The drawing as a PNG.
 pub(crate) fn png(svg: &str) -> Result<Vec<u8>> {
-    let mut options = usvg::Options::default();
-    options.fontdb_mut().load_font_data(DEJAVU_SANS.to_vec());
-    options.font_family = "DejaVu Sans".to_owned();
-    let tree = usvg::Tree::from_str(svg, &options).context("a figure that is not SVG")?;
+    let tree = parsed(svg)?;
     let size = tree.size().to_int_size().scale_by(SCALE).ok_or_else(|| anyhow!("a figure without size"))?;
     let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height()).ok_or_else(|| anyhow!("a figure without size"))?;
     resvg::render(&tree, tiny_skia::Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
     pixels.encode_png().context("a figure as PNG")
+}
+
+fn parsed(svg: &str) -> Result<usvg::Tree> {
+    let mut options = usvg::Options::default();
+    options.fontdb_mut().load_font_data(DEJAVU_SANS.to_vec());
+    options.font_family = "DejaVu Sans".to_owned();
+    usvg::Tree::from_str(svg, &options).context("a figure that is not SVG")
 }
 
 /// A picture of few colours as a PNG: each pixel names a place in the palette.
@@ -32,6 +36,27 @@ pub(super) fn indexed(width: usize, height: usize, palette: &[u8], pixels: &[u8]
     encoder.set_filter(png::Filter::NoFilter);
     encoder.write_header()?.write_image_data(pixels)?;
     Ok(bytes)
+}
+
+/// The texts of a drawing that reach beyond the sheet.
+#[cfg(test)]
+pub(super) fn texts_beyond_the_sheet(svg: &str) -> Vec<String> {
+    fn collect(group: &usvg::Group, sheet: tiny_skia::Rect, beyond: &mut Vec<String>) {
+        for node in group.children() {
+            match node {
+                usvg::Node::Group(group) => collect(group, sheet, beyond),
+                usvg::Node::Text(text) if sheet.intersect(&text.abs_bounding_box()) != Some(text.abs_bounding_box()) => {
+                    beyond.push(text.chunks().iter().map(|chunk| chunk.text()).collect());
+                }
+                _ => {}
+            }
+        }
+    }
+    let tree = parsed(svg).unwrap();
+    let sheet = tree.size().to_rect(0.0, 0.0).unwrap();
+    let mut beyond = Vec::new();
+    collect(tree.root(), sheet, &mut beyond);
+    beyond
 }
 
 #[cfg(test)]
