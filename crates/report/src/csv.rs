@@ -27,8 +27,18 @@ const RESULTS_COLUMNS: [&str; 13] = [
 ];
 const TABLE_COLUMNS: [&str; 10] =
     ["arm", "step", "phase", "fraction_lost", "layer", "measure", "class", "mean", "half_width_95", "n"];
-const COMPARISONS_COLUMNS: [&str; 9] =
-    ["arm", "minus_arm", "step", "fraction_lost", "layer", "measure", "mean_difference", "half_width_95", "n"];
+const COMPARISONS_COLUMNS: [&str; 10] = [
+    "arm",
+    "minus_arm",
+    "step",
+    "fraction_lost",
+    "minus_fraction_lost",
+    "layer",
+    "measure",
+    "mean_difference",
+    "half_width_95",
+    "n",
+];
 
 /// Every reading, one a line: trials as given, records in order. Floats are written so that they read back as the same
 /// bits; what is not defined is `NaN`.
@@ -81,12 +91,14 @@ pub(crate) fn comparisons_csv(view: &View<'_>) -> String {
         for at in &comparison.steps {
             let [mean, half_width, n] = written(&at.difference);
             let question = &comparison.question;
-            let (step, lost) = (at.step.to_string(), float(at.lost));
+            let [lost, minus_lost] = at.lost.map(|lost| float(Some(lost.unwrap_or(0.0))));
+            let step = at.step.to_string();
             sheet.row(&[
                 comparison.arm,
                 comparison.minus,
                 &step,
                 &lost,
+                &minus_lost,
                 &question.layer,
                 &question.measure,
                 &mean,
@@ -204,6 +216,6 @@ mod tests {
         assert_eq!(reader.headers().unwrap(), COMPARISONS_COLUMNS.as_slice());
         let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
         assert_eq!(rows.len(), 3 * 2 * 2, "pairs of arms x steps x questions");
-        assert!(rows.iter().all(|row| &row[8] == "3" && !row[7].is_empty()));
+        assert!(rows.iter().all(|row| &row[9] == "3" && !row[8].is_empty()));
     }
 }

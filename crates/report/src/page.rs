@@ -149,7 +149,11 @@ fn comparison_row<'a>(comparison: &Comparison<'a>) -> ComparisonRow<'a> {
     let unit = comparison.question.unit();
     let told = |at: Option<&Difference>| {
         at.map_or_else(dash, |at| {
-            let lost = at.lost.map_or_else(String::new, |lost| format!(", {} lost", words::percent(lost)));
+            let lost = match at.lost.map(|lost| lost.map(words::percent)) {
+                [Some(ours), Some(theirs)] if ours != theirs => format!(", {ours} and {theirs} lost"),
+                [Some(lost), _] | [None, Some(lost)] => format!(", {lost} lost"),
+                [None, None] => String::new(),
+            };
             let one = if at.difference.half_width.is_none() { "; one pair: no interval" } else { "" };
             format!("{} (step {}{lost}; n = {}{one})", unit.difference(&at.difference), at.step, plural(at.difference.n, "pair"))
         })

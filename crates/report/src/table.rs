@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use neuro::record::Phase;
 use neuro::statistics::Estimate;
 
-use crate::view::{Arm, Question, View};
+use crate::view::{Arm, Question, View, once_per_subject};
 
 /// One arm at one moment.
 pub(crate) struct Row<'a> {
@@ -31,8 +31,8 @@ pub(crate) struct Comparison<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Difference {
     pub(crate) step: u32,
-    /// Loss of whichever of the two arms loses anything.
-    pub(crate) lost: Option<f64>,
+    /// Losses of the two arms, each its own; none of a sham.
+    pub(crate) lost: [Option<f64>; 2],
     pub(crate) difference: Estimate,
 }
 
@@ -76,15 +76,17 @@ fn common_steps(arm: &Arm<'_>, other: &Arm<'_>) -> impl Iterator<Item = u32> {
     arm.steps_read(arm.outcome).into_iter().filter(move |step| others.contains(step))
 }
 
-/// Only seeds that both arms have a value of enter: arms of one seed share their healthy network.
+/// Only seeds that both arms have a value of enter: arms of one seed share their healthy network. Two shams that differ in the
+/// injury's seed alone are the same pair over again, and count once.
 fn difference(arm: &Arm<'_>, other: &Arm<'_>, step: u32, question: &Question) -> Option<Difference> {
     let theirs = other.values(step, other.outcome, question);
-    let (a, b): (Vec<f64>, Vec<f64>) = arm
-        .values(step, arm.outcome, question)
-        .into_iter()
-        .filter_map(|(seeds, value)| theirs.iter().find(|(s, _)| *s == seeds).map(|(_, other)| (value, *other)))
-        .unzip();
-    let lost = [arm, other].into_iter().find(|arm| !arm.is_sham()).and_then(|arm| arm.lost(step));
+    let ours = arm.values(step, arm.outcome, question).into_iter();
+    let pairs =
+        ours.filter_map(|(seeds, value)| theirs.iter().find(|(s, _)| *s == seeds).map(|(_, other)| (seeds, (value, *other))));
+    let pairs: Vec<(f64, f64)> =
+        if arm.is_sham() && other.is_sham() { once_per_subject(pairs, false) } else { pairs.map(|(_, pair)| pair).collect() };
+    let (a, b): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+    let lost = [arm, other].map(|arm| if arm.is_sham() { None } else { arm.lost(step) });
     Some(Difference { step, lost, difference: Estimate::of_differences(&a, &b)? })
 }
 
@@ -145,6 +147,26 @@ mod tests {
         let expected = Estimate::of(&[0.8, 0.5, 0.65]).unwrap();
         assert!((last.difference.mean - expected.mean).abs() < 1e-12);
         assert!((last.difference.half_width.unwrap() - expected.half_width.unwrap()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn shams_of_one_subject_are_one_pair_and_each_arm_states_its_own_loss() {
+        let mut evidence = example::evidence(3, 2);
+        for trial in &mut evidence.trials {
+            trial.seeds.network = neuro::seed::Seed(1);
+            trial.seeds.data = neuro::seed::Seed(1);
+            if trial.arm == "untreated" {
+                trial.records.iter_mut().for_each(|record| record.fraction_lost = 0.0);
+            }
+        }
+        let view = View::new(&evidence);
+        let between = |arm: &str, minus: &str| {
+            let all = comparisons(&view);
+            *all.iter().find(|c| c.arm == arm && c.minus == minus).unwrap().last().unwrap()
+        };
+        assert_eq!((between("untreated", "sham").difference.n, between("untreated", "sham").lost), (1, [None, None]));
+        assert_eq!(between("retrained", "sham").difference.n, 3, "injuries differ");
+        assert_eq!(between("retrained", "sham").lost, [view.arms[0].lost(2), None]);
     }
 
     #[test]

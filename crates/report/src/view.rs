@@ -151,7 +151,7 @@ impl<'a> Arm<'a> {
 
 /// A subject is a network: trials that differ in the injury alone start from the same one, and it must not count twice. Nor must
 /// one that is `untaught`, for which the order of the training images decided nothing yet.
-fn once_per_subject(values: impl Iterator<Item = (TrialSeeds, f64)>, untaught: bool) -> Vec<f64> {
+pub(crate) fn once_per_subject<T>(values: impl Iterator<Item = (TrialSeeds, T)>, untaught: bool) -> Vec<T> {
     let mut seen = BTreeSet::new();
     let subject = |seeds: &TrialSeeds| (seeds.network, (!untaught).then_some(seeds.data));
     values.filter(|(seeds, _)| seen.insert(subject(seeds))).map(|(_, value)| value).collect()

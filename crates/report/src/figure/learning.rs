@@ -25,23 +25,22 @@ struct Course {
 /// None if nothing was learned.
 pub(super) fn figure(view: &View<'_>) -> Option<Figure> {
     let schooling: Vec<&[EpochRecord]> = view.evidence.schooling.iter().map(|(_, epochs)| epochs.as_slice()).collect();
-    let networks = schooling.iter().filter(|epochs| !epochs.is_empty()).count();
     let last = schooling.iter().flat_map(|epochs| epochs.iter()).map(|epoch| epoch.epoch).max()?;
     let loss = course(&schooling, last, |epoch| epoch.loss);
     let accuracy = course(&schooling, last, |epoch| epoch.accuracy);
+    let networks = words::range(loss.epochs.iter().map(Vec::len).filter(|&n| n > 0));
     Some(Figure {
         name: "learning".to_owned(),
         title: "Schooling of the healthy networks".to_owned(),
         caption: format!(
             "Mean training loss and share of the training images named right, as seen while learning, in each epoch of schooling; {}. {}",
-            if networks == 1 {
-                "n = 1 network: no interval".to_owned()
-            } else {
-                format!("mean, 95 % confidence interval of the mean (Student’s t) and each network (n = {networks})")
+            match networks.as_str() {
+                "1" => "n = 1 network: no interval".to_owned(),
+                n => format!("mean, 95 % confidence interval of the mean (Student’s t) and each network (n = {n})"),
             },
             data(view)
         ),
-        canvas: draw(last, networks, &loss, &accuracy),
+        canvas: draw(last, &networks, &loss, &accuracy),
     })
 }
 
@@ -53,10 +52,10 @@ fn course(schooling: &[&[EpochRecord]], last: u32, value: impl Fn(&EpochRecord) 
     Course { epochs, networks: schooling.iter().map(line).collect() }
 }
 
-fn draw(last: u32, networks: usize, loss: &Course, accuracy: &Course) -> Canvas {
+fn draw(last: u32, networks: &str, loss: &Course, accuracy: &Course) -> Canvas {
     let heading = match networks {
-        1 => "n = 1 network: no interval".to_owned(),
-        n => format!("n = {} networks; line: mean, band: 95 % CI, thin: each", words::count(n as u64)),
+        "1" => "n = 1 network: no interval".to_owned(),
+        n => format!("n = {n} networks; line: mean, band: 95 % CI, thin: each"),
     };
     let legend = Legend::new(&heading, &[], COLUMN - 2.0 * MARGIN);
     let top = MARGIN + legend.height() + 10.0;

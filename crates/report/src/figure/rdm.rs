@@ -31,12 +31,12 @@ struct Row<'a> {
     trial: &'a TrialRecords,
 }
 
-/// A moment shown: of step 0 healthy, of the last step its end, whichever phase that is in an arm.
+/// A moment shown: of step 0 healthy, and the end of the last step, whichever step and phase that is in an arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
     Healthy,
     At(u32, Phase),
-    End(u32),
+    End,
 }
 
 fn row<'a>(arm: &'a Arm<'a>, first: &TrialRecords) -> Option<Row<'a>> {
@@ -56,29 +56,49 @@ fn layers<'a>(rows: &[Row<'a>]) -> Vec<&'a str> {
     layers
 }
 
+impl Row<'_> {
+    /// The last step that ends with a picture.
+    fn last(&self, layer: &str) -> u32 {
+        let ends = |p: &&RdmPicture| p.layer == layer && p.step > 0 && p.phase == self.arm.outcome && !p.values.is_empty();
+        self.trial.pictures.iter().filter(ends).map(|p| p.step).max().unwrap_or(0)
+    }
+}
+
 impl Moment {
     fn picture<'a>(self, row: &Row<'a>, layer: &str) -> Option<&'a RdmPicture> {
         let (step, phase) = match self {
             Moment::Healthy => (0, Phase::Healthy),
             Moment::At(step, phase) => (step, phase),
-            Moment::End(step) => (step, row.arm.outcome),
+            Moment::End => (row.last(layer), row.arm.outcome),
         };
         row.trial.pictures.iter().find(|p| p.layer == layer && p.step == step && p.phase == phase && !p.values.is_empty())
     }
 
-    fn step(self) -> u32 {
+    fn step(self, row: &Row<'_>, layer: &str) -> u32 {
         match self {
             Moment::Healthy => 0,
-            Moment::At(step, _) | Moment::End(step) => step,
+            Moment::At(step, _) => step,
+            Moment::End => row.last(layer),
         }
     }
 
-    fn title(self) -> String {
+    /// "step 1, injured", "step 15, end"; "step 3–15, end" of arms that end at different steps.
+    fn title(self, rows: &[Row<'_>], layer: &str) -> String {
         match self {
             Moment::Healthy => "healthy".to_owned(),
             Moment::At(step, phase) => format!("step {step}, {phase}"),
-            Moment::End(step) => format!("step {step}, end"),
+            Moment::End => format!("step {}, end", words::range(rows.iter().map(|row| row.last(layer) as usize))),
         }
+    }
+
+    /// "48.8 % lost", or the range of the arms shown that lose synapses.
+    fn loss(self, rows: &[Row<'_>], layer: &str) -> Option<String> {
+        let losing = rows.iter().filter(|row| self != Moment::Healthy && !row.arm.is_sham());
+        let shown = losing.filter(|row| self.picture(row, layer).is_some());
+        let losses: Vec<f64> = shown.filter_map(|row| row.arm.lost(self.step(row, layer))).collect();
+        let (least, most) = (losses.iter().copied().reduce(f64::min)?, losses.iter().copied().reduce(f64::max)?);
+        let [least, most] = [least, most].map(words::percent);
+        Some(if least == most { format!("{most} lost") } else { format!("{}–{most} lost", least.trim_end_matches(" %")) })
     }
 
     /// Why there is nothing to see.
@@ -93,9 +113,9 @@ impl Moment {
 
 /// Healthy, the first two steps before and after the lesson, and the end; without columns that no arm fills.
 fn moments(rows: &[Row<'_>], layer: &str) -> Vec<Moment> {
-    let last = rows.iter().flat_map(|row| &row.trial.pictures).filter(|p| p.layer == layer).map(|p| p.step).max().unwrap_or(0);
+    let last = rows.iter().map(|row| row.last(layer)).max().unwrap_or(0);
     let two = [1, 2].into_iter().flat_map(|step| [Phase::Injured, Phase::Treated].map(|phase| Moment::At(step, phase)));
-    let end = (last > 2).then_some(Moment::End(last));
+    let end = (last > 2).then_some(Moment::End);
     let all = std::iter::once(Moment::Healthy).chain(two).chain(end);
     all.filter(|moment| rows.iter().any(|row| moment.picture(row, layer).is_some())).collect()
 }
@@ -175,11 +195,10 @@ impl<'a> Sheet<'a> {
     fn head(&self, canvas: &mut Canvas, column: usize, moment: Moment) {
         let (x, y) = self.corner(0, column);
         let middle = x + self.panel / 2.0;
-        let title = text::fit(&moment.title(), SIZE, self.panel + GAP);
+        let title = text::fit(&moment.title(self.rows, self.layer), SIZE, self.panel + GAP);
         canvas.text(Text::new((middle, y - 8.0 - LINE), SIZE, Anchor::Middle), &title);
-        let lost = self.rows.iter().find(|row| !row.arm.is_sham()).and_then(|row| row.arm.lost(moment.step()));
-        if let (Some(lost), false) = (lost, moment == Moment::Healthy) {
-            canvas.text(Text::new((middle, y - 8.0), SIZE, Anchor::Middle), &format!("{} lost", words::percent(lost)));
+        if let Some(lost) = moment.loss(self.rows, self.layer) {
+            canvas.text(Text::new((middle, y - 8.0), SIZE, Anchor::Middle), &lost);
         }
     }
 
@@ -249,8 +268,8 @@ fn caption(view: &View<'_>, sheet: &Sheet<'_>, layer: &str) -> String {
     let seed = sheet.rows.first().map_or(0, |row| row.trial.seeds.network.0);
     let every = if sheet.every() == 1 { "" } else { " Not every class is named." };
     let borders = if sheet.has_borders() { "; thin lines: borders of the classes" } else { "" };
-    let end = if sheet.moments.iter().any(|moment| matches!(moment, Moment::End(_))) {
-        " End: after the lesson of the last step, where there is one."
+    let end = if sheet.moments.contains(&Moment::End) {
+        " End: after the lesson of an arm’s last step, where there is one."
     } else {
         ""
     };
@@ -273,18 +292,42 @@ mod tests {
         let view = View::new(evidence);
         let first = evidence.trials.iter().find(|trial| !trial.pictures.is_empty()).unwrap();
         let rows: Vec<Row<'_>> = view.arms.iter().filter_map(|arm| row(arm, first)).collect();
-        moments(&rows, "penultimate").into_iter().map(Moment::title).collect()
+        let heads = moments(&rows, "penultimate").into_iter();
+        heads
+            .map(|m| m.title(&rows, "penultimate") + &m.loss(&rows, "penultimate").map_or(String::new(), |l| format!(": {l}")))
+            .collect()
     }
 
     #[test]
     fn columns_are_those_of_the_paper_and_the_end() {
         let mut evidence = example::evidence(2, 15);
-        let all = ["healthy", "step 1, injured", "step 1, treated", "step 2, injured", "step 2, treated", "step 15, end"];
+        let all = [
+            "healthy",
+            "step 1, injured: 20.0 % lost",
+            "step 1, treated: 20.0 % lost",
+            "step 2, injured: 36.0 % lost",
+            "step 2, treated: 36.0 % lost",
+            "step 15, end: 96.5 % lost",
+        ];
         assert_eq!(told(&evidence), all);
         evidence.trials.retain(|trial| trial.arm == "untreated");
-        assert_eq!(told(&evidence), ["healthy", "step 1, injured", "step 2, injured", "step 15, end"]);
+        assert_eq!(told(&evidence), [all[0], all[1], all[3], all[5]]);
         evidence.trials[0].pictures.truncate(1);
         assert_eq!(told(&evidence), ["healthy"]);
+    }
+
+    #[test]
+    fn arms_of_unequal_length_and_dose_each_show_their_own_end() {
+        let mut evidence = example::evidence(1, 15);
+        let untreated = &mut evidence.trials[1];
+        untreated.records.retain(|record| record.step <= 4);
+        untreated.pictures.retain(|picture| picture.step <= 4);
+        untreated.records.iter_mut().filter(|record| record.step > 0).for_each(|record| record.fraction_lost /= 2.0);
+        let heads = told(&evidence);
+        assert_eq!(heads[1], "step 1, injured: 10.0–20.0 % lost");
+        assert_eq!(heads[5], "step 4–15, end: 29.5–96.5 % lost");
+        let svg = figures(&View::new(&evidence)).unwrap()[0].canvas.standalone();
+        assert!(!svg.contains("not read"));
     }
 
     #[test]
