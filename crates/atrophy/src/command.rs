@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -11,6 +12,8 @@ use neuro::record::Cause;
 use neuro::responses::Showing;
 use neuro::study::{ProbeImages, Study};
 use serde_json::{Value, json};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use stimuli::{Outline, Place, StimuliError};
 
 use crate::evidence::{self, Reported};
@@ -182,7 +185,9 @@ impl Run {
         let cause = Cause { device: self.device, threads, weights_sha256, ..asked.cause(&stimuli, &showing) };
         let title = Title { name: asked.file.name.clone(), cause: cause.clone(), study: asked.file.resolved() };
 
-        let halt = on_interrupt()?;
+        let asked_to_stop = on_interrupt()?;
+        screen.watch(&asked_to_stop);
+        let halt = || asked_to_stop.load(Ordering::Relaxed);
         let architecture = asked.architecture.clone();
         let lab = Lab { study, stimuli: &stimuli, showing, architecture, device, given_weights, halt: &halt };
         lab.check_given_weights()?;
@@ -308,19 +313,17 @@ pub(crate) fn with_threads<T: Send>(threads: Option<u16>, work: impl FnOnce(usiz
 /// The stack of a thread that computes: what the main thread usually has.
 const STACK_BYTES: usize = 8 << 20;
 
-/// Listens for Ctrl-C (and a scheduler's SIGTERM): the first stops after the step under way, the second at once, which costs
-/// that step and nothing else.
-fn on_interrupt() -> Result<impl Fn() -> bool> {
-    static ASKED: AtomicBool = AtomicBool::new(false);
-    ctrlc::set_handler(|| {
-        if ASKED.swap(true, Ordering::Relaxed) {
-            std::process::exit(Exit::Interrupted as i32);
-        }
-        let line = "\nstopping after this epoch; press Ctrl-C again to stop at once (the epoch is then done anew)\n";
-        let _ = std::io::stderr().write_all(line.as_bytes());
-    })
-    .or_trouble(Exit::Failed, || "cannot listen for Ctrl-C".to_owned())?;
-    Ok(|| ASKED.load(Ordering::Relaxed))
+/// Listens for Ctrl-C and a scheduler's SIGTERM: the first stops after the step under way, the second at once, which costs
+/// that step and nothing else. A terminal that is closed (SIGHUP) ends the process, unless `nohup` keeps that from it.
+fn on_interrupt() -> Result<Arc<AtomicBool>> {
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // in this order, so that only the second signal finds the flag set
+        flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&asked))
+            .and_then(|_| flag::register(signal, Arc::clone(&asked)))
+            .or_trouble(Exit::Failed, || "cannot listen for Ctrl-C".to_owned())?;
+    }
+    Ok(asked)
 }
 
 fn told(reported: &Reported) -> Value {

@@ -1,6 +1,8 @@
 //! What a person sees while work goes on: one progress line on a terminal, plain lines elsewhere, nothing if asked so.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -37,6 +39,8 @@ pub struct Screen {
     /// Images of the step under way, and when it began.
     step: (u64, Instant),
     title: String,
+    /// Set when somebody asks to stop; none once that is told, or if nobody can.
+    asked_to_stop: Option<Arc<AtomicBool>>,
 }
 
 impl Screen {
@@ -52,7 +56,13 @@ impl Screen {
 
     fn new(manner: Manner) -> Self {
         let now = Instant::now();
-        Self { manner, started: now, last_epoch_line: None, expected: 0, done: 0, step: (0, now), title: String::new() }
+        let title = String::new();
+        Self { manner, started: now, last_epoch_line: None, expected: 0, done: 0, step: (0, now), title, asked_to_stop: None }
+    }
+
+    /// Tells, as soon as work goes on, that somebody has asked to stop.
+    pub fn watch(&mut self, asked_to_stop: &Arc<AtomicBool>) {
+        self.asked_to_stop = Some(Arc::clone(asked_to_stop));
     }
 
     /// How much there is to do from now on.
@@ -83,6 +93,9 @@ impl Screen {
     }
 
     fn advance(&mut self, images: u64, cost: u64) {
+        if self.asked_to_stop.take_if(|asked| asked.load(Ordering::Relaxed)).is_some() {
+            self.line("stopping after this step; ask again to stop at once (the step is then done anew)");
+        }
         self.done += images * cost;
         self.step.0 += images;
         if let Manner::Bar(bar) = &self.manner {

@@ -121,6 +121,47 @@ fn what_a_crash_leaves_behind_is_not_believed() {
     assert!(straight == torn, "leftovers are gone, and all else is as if nothing had happened");
 }
 
+/// Starts the program, sends it this signal when it has told of its first reading, and waits for its end: its exit code, if it
+/// ended by itself, and the rest of what it told.
+#[cfg(unix)]
+fn signalled(toy: &Toy, program: &str, signal: &str) -> (Option<i32>, String) {
+    use std::io::{BufRead, Read};
+    let mut shell = std::process::Command::new("sh");
+    shell.current_dir(toy.folder.path()).args(["-c", program, env!("CARGO_BIN_EXE_atrophy")]);
+    let mut child = shell.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut told = std::io::BufReader::new(child.stderr.take().unwrap());
+    told.read_line(&mut String::new()).unwrap();
+    let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success(), "it was still at work");
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    (child.wait().unwrap().code(), rest)
+}
+
+#[cfg(unix)]
+#[test]
+fn asked_to_stop_it_ends_the_step_and_says_how_to_go_on() {
+    let toy = Toy::new();
+    toy.change("train = 40", "train = 2000");
+    for signal in ["-INT", "-TERM"] {
+        let (exit, told) = signalled(&toy, "exec \"$0\" run toy.toml --threads 1", signal);
+        assert_eq!(exit, Some(4), "{told}");
+        assert!(told.contains("stopped; nothing is lost. The same command goes on from here"), "{told}");
+    }
+    let _ = toy.atrophy("run toy.toml --threads 1").done();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_terminal_ends_a_run_unless_nohup_keeps_it() {
+    let toy = Toy::new();
+    toy.change("train = 40", "train = 2000");
+    let (exit, told) = signalled(&toy, "exec \"$0\" run toy.toml --threads 1", "-HUP");
+    assert_eq!(exit, None, "{told}");
+    let (exit, told) = signalled(&toy, "trap '' HUP; exec \"$0\" run toy.toml --threads 1", "-HUP");
+    assert_eq!(exit, Some(0), "{told}");
+}
+
 /// Kills the program again and again in the midst of its work. Slow: set RUN_SLOW_TESTS=1.
 #[test]
 fn killed_at_any_moment_it_ends_in_the_same_bytes() {
