@@ -172,7 +172,7 @@ impl Run {
     }
 
     fn with(self, threads: usize) -> Result<()> {
-        let device = self.device.parse().map_err(|error: net::DeviceError| Trouble::new(Exit::Study, error.to_string()))?;
+        let device: net::Device = self.device.parse().map_err(|error: net::DeviceError| Trouble::new(Exit::Study, error.to_string()))?;
         let asked = self.study.read(self.mirror)?;
         let given_weights = study_file::given_weights(&asked.file)?;
 
@@ -182,7 +182,7 @@ impl Run {
         let study = &asked.file.study;
         let showing = Showing::new(stimuli.test.labels(), per_class(study), &stimuli.classes);
         let weights_sha256 = given_weights.as_ref().map(|given| study_file::sha256(&given.bytes));
-        let cause = Cause { device: self.device, threads, weights_sha256, ..asked.cause(&stimuli, &showing) };
+        let cause = Cause { device: device.described(), threads, weights_sha256, ..asked.cause(&stimuli, &showing) };
         let title = Title { name: asked.file.name.clone(), cause: cause.clone(), study: asked.file.resolved() };
 
         let asked_to_stop = on_interrupt()?;

@@ -30,16 +30,23 @@ pub struct Left {
 }
 
 /// Carries out all cases that are not done and that no other process holds: seed by seed, so that an early look at the
-/// report compares whole subjects. A case whose network fails does not keep the others from being done.
+/// report compares whole subjects. A case whose network fails does not keep the others from being done. What another process
+/// held is looked at again, for as long as there was something to do meanwhile.
 pub fn run(lab: &Lab<'_>, ledger: &Ledger, cause: &Cause, screen: &mut Screen) -> Result<Standing> {
     screen.expect(work_left(lab, ledger)?);
-    let mut left = Left::default();
-    for seeds in lab.study.seeds.trials() {
-        if run_seed(lab, ledger, cause, seeds, &mut left, screen)? == Going::Halted {
-            return Ok(Standing::Halted);
+    loop {
+        let mut pass = Pass::default();
+        for seeds in lab.study.seeds.trials() {
+            if run_seed(lab, ledger, cause, seeds, &mut pass, screen)? == Going::Halted {
+                return Ok(Standing::Halted);
+            }
+        }
+        match pass {
+            Pass { left, .. } if left == Left::default() => return Ok(Standing::Done),
+            Pass { left, worked } if !worked || !left.failed.is_empty() => return Ok(Standing::Left(left)),
+            _ => {}
         }
     }
-    Ok(if left == Left::default() { Standing::Done } else { Standing::Left(left) })
 }
 
 /// Whether to go on with the next case.
@@ -49,12 +56,20 @@ enum Going {
     Halted,
 }
 
+/// One look at every case.
+#[derive(Default)]
+struct Pass {
+    /// There was a case to do.
+    worked: bool,
+    left: Left,
+}
+
 fn run_seed(
     lab: &Lab<'_>,
     ledger: &Ledger,
     cause: &Cause,
     seeds: TrialSeeds,
-    left: &mut Left,
+    pass: &mut Pass,
     screen: &mut Screen,
 ) -> Result<Going> {
     let arms = unfinished_arms(lab, ledger, seeds)?;
@@ -65,14 +80,15 @@ fn run_seed(
         return Ok(Going::On);
     }
     let Some(mut schooled) = OpenCase::take(&folder, begun)? else {
-        left.elsewhere += 1 + arms.len();
+        pass.left.elsewhere += 1 + arms.len();
         return Ok(Going::On);
     };
+    pass.worked |= !schooled.case.is_done();
     match trial::run(lab, &mut schooled, &schooling, None, screen)? {
         End::Done => {}
         End::Halted => return Ok(Going::Halted),
         End::Failed(reason) => {
-            left.failed.push(reason);
+            pass.left.failed.push(reason);
             return Ok(Going::On);
         }
     }
@@ -84,13 +100,14 @@ fn run_seed(
         let name = arm.name.as_str();
         let begun = Case::begun(cause, Some(name), seeds, course.steps.len());
         let Some(mut open) = OpenCase::take(&ledger.trial(name, seeds), begun)? else {
-            left.elsewhere += 1;
+            pass.left.elsewhere += 1;
             continue;
         };
+        pass.worked |= !open.case.is_done();
         match trial::run(lab, &mut open, &course, subject.as_ref(), screen)? {
             End::Done => {}
             End::Halted => return Ok(Going::Halted),
-            End::Failed(reason) => left.failed.push(reason),
+            End::Failed(reason) => pass.left.failed.push(reason),
         }
     }
     Ok(Going::On)

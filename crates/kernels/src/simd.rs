@@ -27,6 +27,16 @@ pub enum Simd {
     Avx512,
 }
 
+impl std::fmt::Display for Simd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Simd::Portable => "portable",
+            Simd::Avx2 => "AVX2",
+            Simd::Avx512 => "AVX-512",
+        })
+    }
+}
+
 thread_local! {
     static FORCED: Cell<Option<Simd>> = const { Cell::new(None) };
 }

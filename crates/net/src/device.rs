@@ -69,6 +69,15 @@ pub fn prepare_learning() {
 }
 
 impl Device {
+    /// The device with all that its results depend on: kernels on different instruction sets round differently.
+    #[must_use]
+    pub fn described(self) -> String {
+        match self {
+            Device::Cpu => format!("{self} ({})", kernels::Simd::current()),
+            other => other.to_string(),
+        }
+    }
+
     pub(crate) fn engine(self) -> burn::tensor::Device {
         match self {
             Device::Cpu | Device::CpuStock => burn::tensor::Device::flex(),

@@ -50,7 +50,7 @@ fn cause() -> Cause {
         "format": 1,
         "study_sha256": "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
         "build": "atrophy 0.1.0",
-        "device": "cpu",
+        "device": "cpu (AVX-512)",
         "threads": 2,
         "stimuli": {
             "name": "CIFAR-10",

@@ -15,8 +15,22 @@ use neuro::responses::Showing;
 
 use crate::Toy;
 
+/// The toy study with these changes, and its images.
+fn read(toy: &Toy, changes: &[String]) -> (StudyFile, Stimuli) {
+    let file = study_file::read(&toy.path("toy.toml"), changes).unwrap();
+    let place = stimuli::Place { data: toy.path("data"), study_folder: file.folder.clone(), mirror: None };
+    let stimuli = stimuli::load(&file.study.stimuli, &place, &mut |_| {}).unwrap();
+    (file, stimuli)
+}
+
 /// Runs the toy study in `out` until it is done or has taken `steps` steps.
 fn run(file: &StudyFile, stimuli: &Stimuli, out: &Path, steps: usize) -> Standing {
+    let left = Cell::new(steps);
+    run_until(file, stimuli, out, &|| left.replace(left.get().saturating_sub(1)) == 0)
+}
+
+/// The same until `halt`, which is asked before each step, says so.
+fn run_until(file: &StudyFile, stimuli: &Stimuli, out: &Path, halt: &dyn Fn() -> bool) -> Standing {
     let showing = Showing::new(stimuli.test.labels(), None, &stimuli.classes);
     let architecture = file.study.check(stimuli.train.shape(), stimuli.classes.len()).unwrap();
     let cause = Cause {
@@ -35,10 +49,8 @@ fn run(file: &StudyFile, stimuli: &Stimuli, out: &Path, steps: usize) -> Standin
     };
     let title = Title { name: file.name.clone(), cause: cause.clone(), study: file.resolved() };
     let ledger = Ledger::open(out, &title).unwrap();
-    let left = Cell::new(steps);
-    let halt = || left.replace(left.get().saturating_sub(1)) == 0;
     let device = net::Device::Cpu;
-    let lab = Lab { study: &file.study, stimuli, showing, architecture, device, given_weights: None, halt: &halt };
+    let lab = Lab { study: &file.study, stimuli, showing, architecture, device, given_weights: None, halt };
     sweep::run(&lab, &ledger, &cause, &mut Screen::silent()).unwrap()
 }
 
@@ -64,10 +76,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 fn stopped_after_every_commit_it_ends_in_the_same_bytes() {
     let toy = Toy::new();
     for keep in ["last", "every-reading"] {
-        let file = study_file::read(&toy.path("toy.toml"), &[format!("keep={keep}")]).unwrap();
-        let place = stimuli::Place { data: toy.path("data"), study_folder: file.folder.clone(), mirror: None };
-        let stimuli = stimuli::load(&file.study.stimuli, &place, &mut |_| {}).unwrap();
-
+        let (file, stimuli) = read(&toy, &[format!("keep={keep}")]);
         let straight = toy.path(&format!("straight-{keep}"));
         assert_eq!(run(&file, &stimuli, &straight, usize::MAX), Standing::Done);
         let straight = files(&straight);
@@ -106,6 +115,27 @@ fn a_case_that_another_process_holds_is_passed_over() {
     assert!(case("retrained").exists() && case("sham").exists() && !case("untreated").exists());
     drop(held);
     assert_eq!(toy.atrophy("run toy.toml --threads 1").done().out.trim(), "runs/toy/report.html");
+}
+
+#[test]
+fn a_case_that_another_process_gives_back_is_done_after_all() {
+    let toy = Toy::new();
+    let (file, stimuli) = read(&toy, &[]);
+    let out = toy.path("out");
+    let folder = |arm: &str| out.join(format!("trials/{arm}/network-1-injury-1-data-1"));
+    assert_eq!(run(&file, &stimuli, &out, 0), Standing::Halted);
+    std::fs::create_dir_all(folder("untreated")).unwrap();
+    let lock = std::fs::File::create(folder("untreated").join("lock")).unwrap();
+    lock.try_lock().unwrap();
+    let held = Cell::new(Some(lock));
+    // the other process ends when this one is past its case, at work on the next arm
+    let halt = || {
+        if folder("sham").join("case.json").exists() {
+            drop(held.take());
+        }
+        false
+    };
+    assert_eq!(run_until(&file, &stimuli, &out, &halt), Standing::Done);
 }
 
 #[test]
