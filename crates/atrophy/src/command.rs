@@ -172,7 +172,8 @@ impl Run {
     }
 
     fn with(self, threads: usize) -> Result<()> {
-        let device: net::Device = self.device.parse().map_err(|error: net::DeviceError| Trouble::new(Exit::Study, error.to_string()))?;
+        let device: net::Device =
+            self.device.parse().map_err(|error: net::DeviceError| Trouble::new(Exit::Study, error.to_string()))?;
         let asked = self.study.read(self.mirror)?;
         let given_weights = study_file::given_weights(&asked.file)?;
 
@@ -249,7 +250,8 @@ impl StudyArguments {
         let file = study_file::read(&self.study, &self.changes)?;
         let place = Place { data: self.data, study_folder: file.folder.clone(), mirror };
         let outline = stimuli::outline(&file.study.stimuli, &place).map_err(|error| stimuli_trouble(&file, error))?;
-        let architecture = file.study.check(outline.shape, outline.classes.len()).map_err(|fault| file.trouble(&fault))?;
+        let (shape, classes, test) = (outline.shape, outline.classes.len(), outline.counts.test);
+        let architecture = file.study.check(shape, classes, test).map_err(|fault| file.trouble(&fault))?;
         Ok(Asked { file, place, outline, architecture })
     }
 }

@@ -1,5 +1,7 @@
 //! What is wrong with a study as a whole, that no single value shows.
 
+use std::num::NonZeroU32;
+
 use crate::architecture::Architecture;
 use crate::images::Shape;
 use crate::injury::Injury;
@@ -21,8 +23,9 @@ fn fault(key: impl Into<String>, reason: impl Into<String>) -> Fault {
 }
 
 impl Study {
-    /// Checks the study for images of `input` size in `classes` classes, and builds its architecture.
-    pub fn check(&self, input: Shape, classes: usize) -> Result<Architecture, Fault> {
+    /// Checks the study for images of `input` size in `classes` classes, `test` of them to be scored on, and builds its
+    /// architecture.
+    pub fn check(&self, input: Shape, classes: usize, test: usize) -> Result<Architecture, Fault> {
         self.check_arms()?;
         self.check_seeds()?;
         if self.schooling.epochs == 0 && self.schooling.weights.is_none() {
@@ -36,6 +39,7 @@ impl Study {
         }
         let architecture = self.network.architecture(input, classes).map_err(|unfit| fault("network", unfit.to_string()))?;
         self.check_probe(&architecture)?;
+        self.check_matrices(classes, test)?;
         for (i, arm) in self.arms.iter().enumerate() {
             arm.injury.check(&architecture).map_err(|reason| fault(format!("arm[{i}].injury"), reason))?;
         }
@@ -119,6 +123,26 @@ impl Study {
         Ok(())
     }
 
+    /// Said before anything is learned: a matrix has its largest size.
+    fn check_matrices(&self, classes: usize, test: usize) -> Result<(), Fault> {
+        let most = |per_class: NonZeroU32| (per_class.get() as usize).saturating_mul(classes);
+        let probed = match self.probe.images {
+            ProbeImages::All => test,
+            ProbeImages::PerClass(images) => test.min(most(images)),
+        };
+        for measure in &self.measures {
+            let Measure::RdmSimilarity { per_class, .. } = measure else { continue };
+            let images = per_class.map_or(probed, |images| probed.min(most(images)));
+            if images > rsa::MOST_IMAGES {
+                let largest = rsa::MOST_IMAGES;
+                let reason =
+                    format!("a matrix of {images} images is too large, {largest} are the most; probe some of each class");
+                return Err(fault("measures", reason));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether any arm is injured.
     pub fn injures(&self) -> bool {
         self.arms.iter().any(|arm| arm.injury != Injury::None)
@@ -138,7 +162,7 @@ mod tests {
             "seeds": {"first": 1, "count": 2},
             "network": {"tiny": {"batch_norm": true, "head": [16]}},
             "stimuli": {"shapes": {"train": 100, "test": 50}},
-            "probe": {"images": "all", "layers": ["block1", "penultimate"]},
+            "probe": {"images": {"per_class": 5000}, "layers": ["block1", "penultimate"]},
             "measures": ["accuracy", {"rdm_similarity": {"method": "tau-b", "layer": "block1"}}],
             "schooling": {"epochs": 1, "batch": 10, "rate": 0.1, "momentum": 0.9, "decay": 0},
             "arm": [
@@ -148,7 +172,7 @@ mod tests {
         });
         change(&mut study);
         let study: Study = serde_json::from_value(study).unwrap();
-        study.check(CIFAR, 10).map_err(|fault| (fault.key, fault.reason))
+        study.check(CIFAR, 10, 70_000).map_err(|fault| (fault.key, fault.reason))
     }
 
     #[track_caller]
@@ -176,6 +200,7 @@ mod tests {
         refused(|s| s["schooling"]["epochs"] = 0.into(), "schooling.epochs", "untaught");
         refused(|s| s["schooling"]["weights"] = "w".into(), "seeds.held", "held = [\"network\"]");
         refused(|s| s["measures"] = serde_json::json!([]), "measures", "measures nothing");
+        refused(|s| s["probe"]["images"] = "all".into(), "measures", "a matrix of 70000 images");
         refused(|s| s["probe"]["layers"][0] = "block9".into(), "probe.layers", "it has block1, block2, block3, penultimate");
         refused(|s| s["probe"]["layers"][0] = "penultimate".into(), "probe.layers", "twice");
         refused(|s| s["probe"]["layers"] = serde_json::json!(["penultimate"]), "measures", "layer 'block1'");

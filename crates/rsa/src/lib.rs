@@ -142,4 +142,4 @@ pub use distance::Distance;
 pub use method::{Method, Over};
 pub use patterns::PatternsError;
 pub use picture::Picture;
-pub use rdm::{MatrixError, Rdm};
+pub use rdm::{MOST_IMAGES, MatrixError, Rdm};

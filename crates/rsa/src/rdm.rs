@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The most images a matrix can have: their 2,147,450,880 pairs can be numbered in 31 bits.
-pub(crate) const MOST_IMAGES: usize = 65_536;
+pub const MOST_IMAGES: usize = 65_536;
 
 /// A representational dissimilarity matrix: how unlike the patterns of each pair of images are.
 ///

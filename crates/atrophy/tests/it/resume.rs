@@ -32,7 +32,7 @@ fn run(file: &StudyFile, stimuli: &Stimuli, out: &Path, steps: usize) -> Standin
 /// The same until `halt`, which is asked before each step, says so.
 fn run_until(file: &StudyFile, stimuli: &Stimuli, out: &Path, halt: &dyn Fn() -> bool) -> Standing {
     let showing = Showing::new(stimuli.test.labels(), None, &stimuli.classes);
-    let architecture = file.study.check(stimuli.train.shape(), stimuli.classes.len()).unwrap();
+    let architecture = file.study.check(stimuli.train.shape(), stimuli.classes.len(), stimuli.test.len()).unwrap();
     let cause = Cause {
         format: FORMAT,
         study_sha256: file.sha256(),
