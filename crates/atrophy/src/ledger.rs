@@ -78,11 +78,6 @@ impl Ledger {
         serde_json::from_slice(&bytes).or_trouble(Exit::Refused, || damaged(&path)).map(Some)
     }
 
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// The folder of a subject.
     pub fn subject(&self, seeds: TrialSeeds) -> PathBuf {
         self.folder.join("subjects").join(format!("network-{}-data-{}", seeds.network.0, seeds.data.0))

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use indicatif::HumanCount;
 use neuro::architecture::Architecture;
 use neuro::injury::Injury;
 use neuro::lesion::{Anatomy, Layer, Lesion};
@@ -221,26 +222,26 @@ impl fmt::Display for Plan {
             f,
             "network    {}: {} synapses in {} layers, {} trained values, {} million multiplications an image",
             self.network,
-            grouped(self.synapses),
+            HumanCount(self.synapses),
             self.synaptic_layers,
-            grouped(self.parameters),
+            HumanCount(self.parameters),
             self.multiplications_per_image.div_ceil(1_000_000)
         )?;
         writeln!(
             f,
             "images     {}: {} to learn from, {} for assessment, {} to test on",
             self.stimuli,
-            grouped(train as u64),
-            grouped(assessment as u64),
-            grouped(test as u64)
+            HumanCount(train as u64),
+            HumanCount(assessment as u64),
+            HumanCount(test as u64)
         )?;
         if let Some(bytes) = self.download_bytes {
             writeln!(f, "           downloaded if it is not there yet: {}", size(bytes))?;
         }
         let taps: Vec<String> =
-            self.probe.iter().map(|tap| format!("{} ({} features)", tap.layer, grouped(tap.features as u64))).collect();
+            self.probe.iter().map(|tap| format!("{} ({} features)", tap.layer, HumanCount(tap.features as u64))).collect();
         let taps = if taps.is_empty() { "no layer".to_owned() } else { taps.join(", ") };
-        writeln!(f, "probe      {} images at {taps}", grouped(probe as u64))?;
+        writeln!(f, "probe      {} images at {taps}", HumanCount(probe as u64))?;
         writeln!(f, "seeds      {}\n", self.seeds)?;
         writeln!(f, "For each seed:")?;
         writeln!(f, "  schooling: {} epochs, then the healthy reading", self.schooling_epochs)?;
@@ -257,23 +258,15 @@ impl fmt::Display for Plan {
         writeln!(
             f,
             "\nwork       {} epochs and {} readings: {} images learned from, {} looked at, {:.3} PFLOP",
-            grouped(epochs as u64),
-            grouped(readings as u64),
-            grouped(images_learned),
-            grouped(images_read),
+            HumanCount(epochs as u64),
+            HumanCount(readings as u64),
+            HumanCount(images_learned),
+            HumanCount(images_read),
             floating_point_operations / 1e15
         )?;
         writeln!(f, "memory     about {} at the peak", size(self.memory_bytes))?;
         writeln!(f, "disk       about {}", size(self.disk_bytes))
     }
-}
-
-/// "139,570,240".
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
-    groups.join(",")
 }
 
 /// "1.2 GB".

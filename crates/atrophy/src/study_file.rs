@@ -134,17 +134,13 @@ impl StudyFile {
 
     /// SHA-256 of the resolved form: two studies with the same hash ask the same question in the same way.
     pub fn sha256(&self) -> String {
-        hex(&Sha256::digest(self.resolved().to_string()))
+        stimuli::hexadecimal(&Sha256::digest(self.resolved().to_string()))
     }
 }
 
 /// SHA-256 of bytes, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    stimuli::hexadecimal(&Sha256::digest(bytes))
 }
 
 /// The given weights, if the study names any.

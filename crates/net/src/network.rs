@@ -127,11 +127,6 @@ impl Network {
         Self { architecture, engine, operations: Operations::of(device), retina, parameters, statistics, lesion }
     }
 
-    /// Its list of parts.
-    pub fn architecture(&self) -> &Architecture {
-        &self.architecture
-    }
-
     /// The synapses lost so far.
     pub fn lesion(&self) -> &Lesion {
         &self.lesion

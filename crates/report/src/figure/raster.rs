@@ -46,7 +46,7 @@ pub(super) fn texts_beyond_the_sheet(svg: &str) -> Vec<String> {
             match node {
                 usvg::Node::Group(group) => collect(group, sheet, beyond),
                 usvg::Node::Text(text) if sheet.intersect(&text.abs_bounding_box()) != Some(text.abs_bounding_box()) => {
-                    beyond.push(text.chunks().iter().map(|chunk| chunk.text()).collect());
+                    beyond.push(text.chunks().iter().map(usvg::TextChunk::text).collect());
                 }
                 _ => {}
             }
