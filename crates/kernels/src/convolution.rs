@@ -1,5 +1,6 @@
 //! Convolutions: what can be asked for, and which algorithm answers.
 
+use crate::pool::half;
 use crate::scratch::written;
 use crate::simd::{BLOCK, Lanes};
 use crate::winograd::{Centre, Lavin, Toeplitz, large, small};
@@ -75,29 +76,19 @@ pub struct ConvolutionGradients {
 /// If the length of a slice is not what `at` and `shape` say, or the shape does not fit, see [`Convolution::output`].
 #[must_use]
 pub fn convolve(x: &[f32], at: Maps, shape: &Convolution, weight: &[f32], bias: Option<&[f32]>, relu: bool) -> Vec<f32> {
-    let call = Forward { simd: Simd::current(), x, at, shape: *shape, weight, scale: None, bias, relu };
-    convolve_by(Algorithm::forward(shape, at), &call)
+    convolve_and(x, at, shape, weight, Finish { scale: None, bias, relu, pool: false })
 }
 
-/// Convolves maps, then multiplies each output channel by its scale and adds its bias, then ReLU if wanted: a convolution and the
-/// normalisation behind it, when that goes by given statistics, in one pass over memory.
+/// Convolves maps and does what follows in the same pass over memory: a normalisation by given statistics, ReLU, a pool. What lies
+/// between is never written.
 ///
-/// All else is as for [`convolve`].
+/// With a pool, the result has half as many rows and columns; all else is as for [`convolve`].
 ///
 /// # Panics
 /// If the length of a slice is not what `at` and `shape` say, or the shape does not fit, see [`Convolution::output`].
 #[must_use]
-pub fn convolve_scaled(
-    x: &[f32],
-    at: Maps,
-    shape: &Convolution,
-    weight: &[f32],
-    scale: &[f32],
-    bias: &[f32],
-    relu: bool,
-) -> Vec<f32> {
-    let (scale, bias) = (Some(scale), Some(bias));
-    let call = Forward { simd: Simd::current(), x, at, shape: *shape, weight, scale, bias, relu };
+pub fn convolve_and(x: &[f32], at: Maps, shape: &Convolution, weight: &[f32], finish: Finish) -> Vec<f32> {
+    let call = Forward { simd: Simd::current(), x, at, shape: *shape, weight, finish };
     convolve_by(Algorithm::forward(shape, at), &call)
 }
 
@@ -172,27 +163,22 @@ fn tiles(at: Maps) -> usize {
     at.images * at.height.div_ceil(4) * at.width.div_ceil(4)
 }
 
-/// The arguments of [`convolve`] and [`convolve_scaled`].
+/// The arguments of [`convolve_and`].
 pub(crate) struct Forward<'a> {
     pub(crate) simd: Simd,
     pub(crate) x: &'a [f32],
     pub(crate) at: Maps,
     pub(crate) shape: Convolution,
     pub(crate) weight: &'a [f32],
-    pub(crate) scale: Option<&'a [f32]>,
-    pub(crate) bias: Option<&'a [f32]>,
-    pub(crate) relu: bool,
+    pub(crate) finish: Finish<'a>,
 }
 
-impl<'a> Forward<'a> {
-    /// What is done to each sum.
-    pub(crate) fn finish(&self) -> Finish<'a> {
-        Finish { scale: self.scale, bias: self.bias, relu: self.relu }
-    }
-
+impl Forward<'_> {
     /// The numbers of the result.
     pub(crate) fn output_len(&self) -> usize {
-        product(&[self.shape.output(self.at).pixels(), self.shape.outputs])
+        let to = self.shape.output(self.at);
+        let to = if self.finish.pool { half(to) } else { to };
+        product(&[to.pixels(), self.shape.outputs])
     }
 
     /// Floating point operations of a direct convolution.
@@ -201,12 +187,17 @@ impl<'a> Forward<'a> {
     }
 }
 
-/// What is done to the sums of a convolution before they are written; the lists have a number for each output channel.
-#[derive(Clone, Copy)]
-pub(crate) struct Finish<'a> {
-    scale: Option<&'a [f32]>,
-    bias: Option<&'a [f32]>,
-    relu: bool,
+/// What is done to the sums of a convolution before they are written, in this order; the lists have a number for each output channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Finish<'a> {
+    /// Multiplied with.
+    pub scale: Option<&'a [f32]>,
+    /// Added.
+    pub bias: Option<&'a [f32]>,
+    /// `max(x, 0)`.
+    pub relu: bool,
+    /// The largest of each 2×2 pixels, as [`pool`](crate::pool) does it.
+    pub pool: bool,
 }
 
 impl Finish<'_> {
@@ -289,7 +280,7 @@ pub(crate) fn convolve_by(algorithm: Algorithm, call: &Forward) -> Vec<f32> {
     assert_eq!(call.x.len(), product(&[call.at.pixels(), shape.inputs]), "input of {shape:?} on {:?}", call.at);
     assert_eq!(call.weight.len(), shape.weights(), "weights of {shape:?}");
     let fits = |numbers: &[f32]| numbers.len() == shape.outputs;
-    assert!(call.scale.is_none_or(fits) && call.bias.is_none_or(fits), "scale and bias of {shape:?}");
+    assert!(call.finish.scale.is_none_or(fits) && call.finish.bias.is_none_or(fits), "scale and bias of {shape:?}");
     if call.output_len() == 0 || shape.inputs == 0 {
         return empty(call);
     }
@@ -305,10 +296,10 @@ pub(crate) fn convolve_by(algorithm: Algorithm, call: &Forward) -> Vec<f32> {
 /// The outputs when there is nothing to convolve: no images, or no inputs, which leaves the bias.
 fn empty(call: &Forward) -> Vec<f32> {
     let pixel: Vec<f32> = (0..call.shape.outputs)
-        .map(|i| call.bias.map_or(0.0, |bias| bias[i]))
-        .map(|y| if call.relu && y <= 0.0 { 0.0 } else { y })
+        .map(|i| call.finish.bias.map_or(0.0, |bias| bias[i]))
+        .map(|y| if call.finish.relu && y <= 0.0 { 0.0 } else { y })
         .collect();
-    pixel.repeat(call.shape.output(call.at).pixels())
+    pixel.repeat(call.output_len() / call.shape.outputs.max(1))
 }
 
 /// The gradients when there is nothing to convolve: what passes the ReLU is the bias's.

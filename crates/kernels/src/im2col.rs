@@ -5,6 +5,7 @@
 
 use crate::convolution::{Backward, Forward};
 use crate::gemm::{Outer, Product};
+use crate::pool::half;
 use crate::scratch::{Scratch, Target, scratch, written};
 use crate::simd::{BLOCK, Lanes, Work};
 use crate::threads::{each, part, parts};
@@ -16,16 +17,16 @@ const CHUNK: usize = 64;
 
 /// Convolves forward.
 pub(crate) fn forward(call: &Forward) -> Vec<f32> {
-    let patches = Patches::new(&call.shape, call.at);
+    let patches = Patches { pool: call.finish.pool, ..Patches::new(&call.shape, call.at) };
     let w = weights_forward(&call.shape, call.weight);
-    let pixels = patches.to.pixels();
+    let pixels = patches.count();
     let write = |y: Target| {
         each(pixels.div_ceil(CHUNK), call.cost(), |i| {
             let pixels = i * CHUNK..pixels.min((i + 1) * CHUNK);
             call.simd.run(ForwardChunk { call, patches: &patches, w: &w, pixels, y });
         });
     };
-    // SAFETY: the chunks are all pixels, and each writes all channels.
+    // SAFETY: the chunks are all pixels that are wanted, and each writes all channels.
     unsafe { written(call.output_len(), write) }
 }
 
@@ -36,12 +37,14 @@ struct Patches {
     to: Maps,
     /// Numbers of a patch, kernel row by kernel row, column by column, channel by channel.
     length: usize,
+    /// Output pixels are counted square by square, as a pool wants them: the four of its first result, the four of its second.
+    pool: bool,
 }
 
 impl Patches {
     fn new(shape: &Convolution, at: Maps) -> Patches {
         let length = shape.kernel[0] * shape.kernel[1] * shape.inputs;
-        Patches { shape: *shape, from: at, to: shape.output(at), length }
+        Patches { shape: *shape, from: at, to: shape.output(at), length, pool: false }
     }
 
     /// Blocks of sixteen numbers of a patch.
@@ -49,11 +52,24 @@ impl Patches {
         self.length.div_ceil(BLOCK)
     }
 
+    /// The number of output pixels that are wanted.
+    fn count(&self) -> usize {
+        if self.pool { 4 * half(self.to).pixels() } else { self.to.pixels() }
+    }
+
     /// Where the patch of an output pixel begins.
     #[inline(always)]
     fn corner(&self, pixel: usize) -> Corner {
-        let (line, column) = (pixel / self.to.width, pixel % self.to.width);
-        let (image, row) = (line / self.to.height, line % self.to.height);
+        let place = |pixel: usize, at: Maps| {
+            let (line, column) = (pixel / at.width, pixel % at.width);
+            (line / at.height, line % at.height, column)
+        };
+        let (image, row, column) = if self.pool {
+            let (image, row, column) = place(pixel / 4, half(self.to));
+            (image, 2 * row + pixel / 2 % 2, 2 * column + pixel % 2)
+        } else {
+            place(pixel, self.to)
+        };
         Corner { image, row: row * self.shape.stride[0], column: column * self.shape.stride[1] }
     }
 
@@ -80,7 +96,7 @@ impl Patches {
     fn gather<L: Lanes>(&self, x: &[f32], pixels: Range<usize>, matrix: &mut [f32]) {
         let (rows, blocks) = (pixels.len(), self.blocks());
         let mut patch = scratch((blocks + 1) * BLOCK);
-        assert!(pixels.end <= self.to.pixels() && x.len() == self.from.pixels() * self.shape.inputs);
+        assert!(pixels.end <= self.count() && x.len() == self.from.pixels() * self.shape.inputs);
         assert!(matrix.len() >= blocks * rows * BLOCK);
         for (row, pixel) in pixels.enumerate() {
             let corner = self.corner(pixel);
@@ -181,18 +197,23 @@ impl Work for ForwardChunk<'_> {
     fn run<L: Lanes>(self) {
         let (rows, outputs, depth) = (self.pixels.len(), self.call.shape.outputs, self.patches.blocks() * BLOCK);
         let (mut a, mut c) = (scratch(rows * depth), scratch(rows * BLOCK));
-        assert!(self.y.len() == self.patches.to.pixels() * outputs);
+        let pooled = if self.patches.pool { 4 } else { 1 };
+        assert!(self.pixels.end <= self.patches.count() && self.y.len() == self.patches.count() / pooled * outputs);
+        assert!(self.pixels.start % pooled == 0 && rows % pooled == 0);
         self.patches.gather::<L>(self.call.x, self.pixels.clone(), &mut a);
         for block in 0..outputs.div_ceil(BLOCK) {
             let b = &self.w[block * depth * BLOCK..];
             L::call(Product { a: &a, a_block: rows * BLOCK, b, c: &mut c, rows, depth, add: false, soon: None });
             let (offset, filled) = (block * BLOCK, BLOCK.min(outputs - block * BLOCK));
-            let finish = self.call.finish().of::<L>(offset, filled);
-            // SAFETY: `c` has `rows` rows, and so has `y` for these pixels, which are this task's own.
+            let finish = self.call.finish.of::<L>(offset, filled);
+            // SAFETY: `c` has `rows` rows, and `y` has these pixels or what a pool makes of them, which are this task's own.
             unsafe {
-                for row in 0..rows {
-                    let sum = finish.apply(L::load(c[row * BLOCK..].as_ptr()));
-                    sum.store_first(self.y.at((self.pixels.start + row) * outputs + offset), filled);
+                for row in (0..rows).step_by(pooled) {
+                    let mut sum = finish.apply(L::load(c[row * BLOCK..].as_ptr()));
+                    for next in row + 1..row + pooled {
+                        sum = sum.larger(finish.apply(L::load(c[next * BLOCK..].as_ptr())));
+                    }
+                    sum.store_first(self.y.at((self.pixels.start + row) / pooled * outputs + offset), filled);
                 }
             }
         }

@@ -8,7 +8,7 @@
 //! | operation | forward | backward |
 //! |---|---|---|
 //! | convolution, with bias and ReLU | [`convolve`] | [`convolve_back`] |
-//! | the same and a normalisation by given statistics | [`convolve_scaled`] | |
+//! | the same, with normalisation by given statistics and pool | [`convolve_and`] | |
 //! | batch normalisation, with ReLU | [`normalise_by_batch`], [`normalise_by`] | [`normalise_by_batch_back`] |
 //! | the same and a max-pool | [`normalise_by_batch_and_pool`] | [`normalise_by_batch_and_pool_back`] |
 //! | ReLU alone | [`relu`] | [`relu_back`] |
@@ -83,7 +83,7 @@ mod tests;
 mod threads;
 mod winograd;
 
-pub use convolution::{Convolution, ConvolutionGradients, convolve, convolve_back, convolve_scaled};
+pub use convolution::{Convolution, ConvolutionGradients, Finish, convolve, convolve_and, convolve_back};
 pub use dense::{Dense, DenseGradients, dense, dense_back};
 pub use descent::{Descent, descend};
 #[doc(hidden)]

@@ -34,12 +34,14 @@ fn available() -> impl Iterator<Item = Simd> {
     Simd::ALL.into_iter().filter(|simd| simd.is_available())
 }
 
-/// That two results differ by no more than `tolerance` times the root mean square of what is expected (or 1e-3, if that is more).
+/// That two results differ by no more than `tolerance` times the root mean square of what is expected; or times 0.1 / sqrt(n), if that
+/// is more, since a few sums may all happen to cancel.
 #[track_caller]
 fn assert_close(what: &str, result: &[f32], expected: &[f64], tolerance: f64) {
     assert_eq!(result.len(), expected.len(), "{what}");
-    let square = expected.iter().map(|x| x * x).sum::<f64>() / expected.len().max(1) as f64;
-    let scale = square.sqrt().max(1e-3);
+    let count = expected.len().max(1) as f64;
+    let square = expected.iter().map(|x| x * x).sum::<f64>() / count;
+    let scale = square.sqrt().max(0.1 / count.sqrt());
     for (i, (&x, &e)) in result.iter().zip(expected).enumerate() {
         assert!((f64::from(x) - e).abs() <= tolerance * scale, "{what} [{i}]: {x} in place of {e} (scale {scale})");
     }

@@ -1,14 +1,14 @@
 //! The network itself: its parts filled with values, and the way activity takes through them.
 
 use burn::tensor::{Device as Engine, Tensor};
-use neuro::architecture::{Architecture, Kind, Part};
+use neuro::architecture::{Architecture, Kind};
 use neuro::images::Images;
 use neuro::injury::Injury;
 use neuro::lesion::{Anatomy, Layer, Lesion};
 use neuro::seed::{Address, Purpose, Seed};
 
 use crate::device::Device;
-use crate::operations::{self, Operations};
+use crate::operations::{self, Operations, Then};
 use crate::parameter::{Parameter, tensor};
 
 /// How far running statistics move towards those of a batch, as in PyTorch.
@@ -179,17 +179,18 @@ impl Network {
             activity = match part.kind {
                 Kind::Convolution { inputs, outputs } => {
                     let (weight, bias) = (values[at].clone().reshape([outputs, inputs, 3, 3]), values[at + 1].clone());
-                    let normalised = |next: &&Part| matches!(next.kind, Kind::Normalisation { .. });
                     Activity::Maps(match &mode {
-                        // the statistics are given, so that the normalisation can be part of the convolution
-                        Mode::Perceiving(statistics, _) if parts.next_if(normalised).is_some() => {
-                            let layer = statistics[cursor.statistics].layer(&values[at + 2..]);
-                            cursor.parameter += 2;
-                            cursor.statistics += 1;
-                            let relu = parts.next_if(|next| next.kind == Kind::Relu).is_some();
-                            operations.convolve_normalised(activity.maps(), weight, bias, layer, relu)
+                        // statistics are given and nothing is differentiated: what follows can be part of the convolution
+                        Mode::Perceiving(statistics, _) => {
+                            let normalised = parts.next_if(|next| matches!(next.kind, Kind::Normalisation { .. })).is_some();
+                            let layer = normalised.then(|| statistics[cursor.statistics].layer(&values[at + 2..]));
+                            cursor.parameter += 2 * usize::from(normalised);
+                            cursor.statistics += usize::from(normalised);
+                            let relu = relu || parts.next_if(|next| next.kind == Kind::Relu).is_some();
+                            let pool = parts.next_if(|next| next.kind == Kind::MaxPool).is_some();
+                            operations.convolve_and(activity.maps(), weight, bias, Then { layer, relu, pool })
                         }
-                        _ => operations.convolve(activity.maps(), weight, bias, relu),
+                        Mode::Learning(_) => operations.convolve(activity.maps(), weight, bias, relu),
                     })
                 }
                 Kind::Normalisation { .. } => {

@@ -14,6 +14,16 @@ use crate::swift::{self, Swift};
 /// Added to variances before the root, as in PyTorch.
 pub(crate) const NORMALISATION_EPSILON: f64 = 1e-5;
 
+/// What follows a convolution when a network is read.
+pub(crate) struct Then {
+    /// Normalisation by given statistics: gain, shift, mean and variance of each channel.
+    pub(crate) layer: Option<[Tensor<1>; 4]>,
+    /// ReLU.
+    pub(crate) relu: bool,
+    /// The maximum over 2x2 squares.
+    pub(crate) pool: bool,
+}
+
 /// Who carries the operations out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operations {
@@ -92,23 +102,22 @@ impl Operations {
         }
     }
 
-    /// [`Operations::convolve`] and then [`Operations::normalise_by`]; our kernels do both in one pass.
-    pub(crate) fn convolve_normalised(
-        self,
-        maps: Tensor<4>,
-        weight: Tensor<4>,
-        bias: Tensor<1>,
-        layer: [Tensor<1>; 4],
-        relu: bool,
-    ) -> Tensor<4> {
+    /// [`Operations::convolve`] and then what follows; our kernels do all in one pass.
+    pub(crate) fn convolve_and(self, maps: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, then: Then) -> Tensor<4> {
+        let Then { layer, relu, pool } = then;
         match self {
             Operations::Swift => {
                 let (maps, weight, bias) = (swift::primitive(maps), swift::primitive(weight), swift::primitive(bias));
-                let [gain, shift, mean, variance] = layer.map(swift::primitive);
-                let layer = [&gain, &shift, &mean, &variance];
-                Tensor::from_primitive::<Flex>(swift::convolve_normalised(&maps, [&weight, &bias], layer, relu))
+                let layer = layer.map(|layer| layer.map(swift::primitive));
+                Tensor::from_primitive::<Flex>(swift::convolve_and(&maps, [&weight, &bias], layer.as_ref(), relu, pool))
             }
-            Operations::Stock => self.normalise_by(self.convolve(maps, weight, bias, false), layer, relu),
+            Operations::Stock => {
+                let maps = match layer {
+                    Some(layer) => self.normalise_by(self.convolve(maps, weight, bias, false), layer, relu),
+                    None => self.convolve(maps, weight, bias, relu),
+                };
+                if pool { self.pool(maps) } else { maps }
+            }
         }
     }
 

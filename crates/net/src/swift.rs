@@ -14,7 +14,7 @@ use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, DType, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Bytes, Shape, Tensor};
-use kernels::{Convolution, Dense, Descent, Maps, Normalisation};
+use kernels::{Convolution, Dense, Descent, Finish, Maps, Normalisation};
 
 use crate::operations::NORMALISATION_EPSILON;
 
@@ -102,25 +102,33 @@ impl Swift for Flex {
     }
 }
 
-/// 3x3 convolution and the normalisation behind it by given statistics, as when the network is read; not differentiated.
+/// 3x3 convolution and what follows when the network is read, in one pass: normalisation by given statistics (gain, shift, mean and
+/// variance), ReLU, pool; not differentiated.
 ///
-/// With s = gain / sqrt(variance + epsilon) the normalised convolution is `s * (x * weight) + s * (bias - mean) + shift`, so
-/// that it needs no pass of its own.
-pub(crate) fn convolve_normalised(
+/// With s = gain / sqrt(variance + epsilon) the normalised convolution is `s * (x * weight) + s * (bias - mean) + shift`.
+pub(crate) fn convolve_and(
     x: &FlexTensor,
     [weight, bias]: [&FlexTensor; 2],
-    [gain, shift, mean, variance]: [&FlexTensor; 4],
+    layer: Option<&[FlexTensor; 4]>,
     relu: bool,
+    pool: bool,
 ) -> FlexTensor {
     let (maps, shape) = convolution(x, weight);
-    let [bias, gain, shift, mean, variance] = [bias, gain, shift, mean, variance].map(plain);
+    let bias = plain(bias);
+    let folded = layer.map(|layer| folded(layer, &bias));
+    let (scale, bias) = folded.as_ref().map_or((None, &*bias), |(scale, bias)| (Some(scale.as_slice()), bias));
+    let finish = Finish { scale, bias: Some(bias), relu, pool };
+    let y = kernels::convolve_and(&pixels(x), maps, &shape, &plain(weight), finish);
+    channels_last(y, if pool { half(maps) } else { maps }, shape.outputs)
+}
+
+/// Scale and bias that do to a convolution's sums what its bias and a normalisation by given statistics do.
+fn folded(layer: &[FlexTensor; 4], bias: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let [gain, shift, mean, variance] = layer.each_ref().map(plain);
     let wide = |list: &[f32], channel: usize| f64::from(list[channel]);
     let scale = |i: usize| wide(&gain, i) / (wide(&variance, i) + NORMALISATION_EPSILON).sqrt();
-    let moved = |i: usize| scale(i) * (wide(&bias, i) - wide(&mean, i)) + wide(&shift, i);
-    let scales: Vec<f32> = (0..shape.outputs).map(|i| scale(i) as f32).collect();
-    let biases: Vec<f32> = (0..shape.outputs).map(|i| moved(i) as f32).collect();
-    let y = kernels::convolve_scaled(&pixels(x), maps, &shape, &plain(weight), &scales, &biases, relu);
-    channels_last(y, maps, shape.outputs)
+    let moved = |i: usize| scale(i) * (wide(bias, i) - wide(&mean, i)) + wide(&shift, i);
+    (0..bias.len()).map(|i| (scale(i) as f32, moved(i) as f32)).unzip()
 }
 
 /// Maps normalised by given statistics, as when the network is read; not differentiated.

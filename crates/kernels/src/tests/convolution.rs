@@ -1,6 +1,6 @@
 use super::{assert_close, assert_same_on_all_threads, available, cases, numbers};
 use crate::convolution::{Algorithm, Backward, Forward, convolve_back_by, convolve_by};
-use crate::{Convolution, ConvolutionGradients, Maps, Simd, convolve, convolve_back};
+use crate::{Convolution, ConvolutionGradients, Finish, Maps, Simd, convolve, convolve_back};
 use proptest::prelude::*;
 
 /// Goes through all pairs of an output and an input that a weight connects: places of output, input and weight.
@@ -31,8 +31,10 @@ fn reference(call: &Forward) -> Vec<f64> {
     let of_channel = |numbers: Option<&[f32]>, i: usize, or: f64| numbers.map_or(or, |numbers| f64::from(numbers[i % outputs]));
     let mut y = vec![0.0; call.output_len()];
     each_connection(call.at, &call.shape, |to, from, w| y[to] += f64::from(call.x[from]) * f64::from(call.weight[w]));
-    y.iter_mut().enumerate().for_each(|(i, y)| *y = *y * of_channel(call.scale, i, 1.0) + of_channel(call.bias, i, 0.0));
-    if call.relu {
+    y.iter_mut()
+        .enumerate()
+        .for_each(|(i, y)| *y = *y * of_channel(call.finish.scale, i, 1.0) + of_channel(call.finish.bias, i, 0.0));
+    if call.finish.relu {
         y.iter_mut().for_each(|y| *y = y.max(0.0));
     }
     y
@@ -87,18 +89,27 @@ impl Case {
         let what = format!("{algorithm:?}, {simd:?}, {self:?}");
         let (x, weight, dy, bias) = (self.x(), self.weight(), self.dy(), numbers(self.seed + 2, self.shape.outputs));
         let bias = self.bias.then_some(bias.as_slice());
-        let forward =
-            Forward { simd, x: &x, at: self.at, shape: self.shape, weight: &weight, scale: None, bias, relu: self.relu };
+        let forward = Forward {
+            simd,
+            x: &x,
+            at: self.at,
+            shape: self.shape,
+            weight: &weight,
+            finish: Finish { bias, relu: self.relu, ..Finish::default() },
+        };
         let y = convolve_by(algorithm, &forward);
         let tolerance = if matches!(algorithm, Algorithm::Large | Algorithm::Small) { 3e-4 } else { 3e-5 };
         assert_close(&format!("y: {what}"), &y, &reference(&forward), tolerance);
 
         if self.scale {
             let scale = numbers(self.seed + 4, self.shape.outputs);
-            let forward = Forward { scale: Some(&scale), ..forward };
+            let forward = Forward { finish: Finish { scale: Some(&scale), ..forward.finish }, ..forward };
             let y = convolve_by(algorithm, &forward);
             assert_close(&format!("scaled y: {what}"), &y, &reference(&forward), tolerance);
         }
+
+        let pooled = convolve_by(algorithm, &Forward { finish: Finish { pool: true, ..forward.finish }, ..forward });
+        assert!(pooled == crate::pool(&y, self.shape.output(self.at), self.shape.outputs), "pooled y: {what}");
 
         let y = self.relu.then_some(y.as_slice());
         let backward =
@@ -212,16 +223,8 @@ fn the_chosen_algorithms_are_right() {
 fn winograd_convolutions_are_as_exact_as_promised() {
     let case = Case::of((2, 8, 8), Convolution::three_by_three(256, 64));
     let (x, weight) = (case.x(), case.weight());
-    let call = Forward {
-        simd: Simd::current(),
-        x: &x,
-        at: case.at,
-        shape: case.shape,
-        weight: &weight,
-        scale: None,
-        bias: None,
-        relu: false,
-    };
+    let call =
+        Forward { simd: Simd::current(), x: &x, at: case.at, shape: case.shape, weight: &weight, finish: Finish::default() };
     let expected = reference(&call);
     let square = |numbers: &[f64]| (numbers.iter().map(|x| x * x).sum::<f64>() / numbers.len() as f64).sqrt();
     for (algorithm, error) in [(Algorithm::Large, 5e-6), (Algorithm::Small, 5e-6), (Algorithm::Columns, 1e-6)] {

@@ -135,7 +135,7 @@ impl Work for ForwardChunk<'_> {
         }
         let (job, domain) = m.job();
         // SAFETY: all of M was written; the pixels of these tiles in `y` are this task's own.
-        unsafe { job.outputs::<L>(&domain, self.call.finish(), &mut spill, self.y) };
+        unsafe { job.outputs::<L>(&domain, self.call.finish, &mut spill, self.y) };
     }
 }
 

@@ -131,7 +131,7 @@ impl<X: Transform> Work for ForwardGroup<'_, X> {
             let domain = Domain { first_tile: tiles.start, first_block: self.blocks.start, ..m.domain() };
             let job = Job { grid: self.outputs, tiles, blocks: self.blocks.clone() };
             // SAFETY: all of M was written; these channels of `y` are this task's own.
-            unsafe { job.outputs::<L>(&domain, self.call.finish(), &mut spill, self.y) };
+            unsafe { job.outputs::<L>(&domain, self.call.finish, &mut spill, self.y) };
         }
     }
 }

@@ -8,6 +8,7 @@ use super::Layout;
 use super::transform::{SIDE, Square, Transform, both_ways};
 use crate::Maps;
 use crate::convolution::Finish;
+use crate::pool::half;
 use crate::scratch::Target;
 use crate::simd::{BLOCK, Lanes};
 use std::marker::PhantomData;
@@ -19,6 +20,8 @@ pub(super) struct Grid<X> {
     pub(super) channels: usize,
     rows: usize,
     columns: usize,
+    /// Pixels from one tile to the next.
+    step: usize,
     transform: PhantomData<X>,
 }
 
@@ -33,7 +36,12 @@ impl<X> Copy for Grid<X> {}
 impl<X: Transform> Grid<X> {
     pub(super) fn new(at: Maps, channels: usize) -> Self {
         let (rows, columns) = (at.height.div_ceil(X::TILE), at.width.div_ceil(X::TILE));
-        Grid { at, channels, rows, columns, transform: PhantomData }
+        Grid { at, channels, rows, columns, step: X::TILE, transform: PhantomData }
+    }
+
+    /// The same tiles on the pooled maps, where each is half as large.
+    fn half(&self) -> Self {
+        Grid { at: half(self.at), step: self.step / 2, ..*self }
     }
 
     /// The number of tiles of one map.
@@ -60,7 +68,7 @@ impl<X: Transform> Grid<X> {
     pub(super) fn span(&self, tiles: Range<usize>) -> Range<usize> {
         let line = |tile: usize| {
             let place = self.place(tile);
-            (place.map * self.at.height + (place.row * X::TILE).min(self.at.height)) * self.at.width * self.channels
+            (place.map * self.at.height + (place.row * self.step).min(self.at.height)) * self.at.width * self.channels
         };
         line(tiles.start)..line(tiles.end + self.columns)
     }
@@ -73,7 +81,7 @@ impl<X: Transform> Grid<X> {
     /// The addresses, at channel 0, of a square of `side` pixels that begins `before` pixels above and left of a tile.
     #[inline(always)]
     fn addresses<T>(&self, place: &Place, side: usize, before: usize, map: *mut T, outside: *mut T) -> Table<T> {
-        let (top, left) = (place.row * X::TILE, place.column * X::TILE);
+        let (top, left) = (place.row * self.step, place.column * self.step);
         // Numbers below zero wrap around to huge ones, which are outside as well.
         let pixel = |first: usize, i: usize| (first + i).wrapping_sub(before);
         let first = place.map * self.at.height * self.at.width;
@@ -177,6 +185,19 @@ unsafe fn store<L: Lanes>(side: usize, square: &Square<L>, to: &Table<f32>, offs
             unsafe { square[i][j].store(to[i][j].add(offset)) };
         }
     }
+}
+
+/// The largest of each 2×2, for `side`×`side` of them.
+#[inline(always)]
+fn pooled<L: Lanes>(square: &Square<L>, side: usize) -> Square<L> {
+    let mut result = [[L::splat(0.0); SIDE]; SIDE];
+    for i in 0..side {
+        for j in 0..side {
+            let (above, below) = (&square[2 * i], &square[2 * i + 1]);
+            result[i][j] = above[2 * j].larger(above[2 * j + 1]).larger(below[2 * j].larger(below[2 * j + 1]));
+        }
+    }
+    result
 }
 
 /// Writes to one address the sum with what is at the other.
@@ -301,35 +322,39 @@ impl<X: Transform> Job<X> {
         }
     }
 
-    /// `Y = Aᵀ M A`, finished. `spill` is room for as many numbers as there are channels in all blocks.
+    /// `Y = Aᵀ M A`, finished, and pooled if so wanted. `spill` is room for as many numbers as there are channels in all blocks.
     ///
     /// # Safety
     /// `m` was written. Nobody else uses the pixels and channels of these tiles and blocks in `y` now.
     #[inline(always)]
     pub(super) unsafe fn outputs<L: Lanes>(&self, m: &Domain, finish: Finish, spill: &mut [f32], y: Target) {
         self.assert_inside(m, spill);
-        assert!(y.len() == self.grid.len());
+        let to = if finish.pool { self.grid.half() } else { self.grid };
+        assert!(y.len() == to.len());
         for tile in self.tiles.clone() {
             // SAFETY: the start of the memory.
             let map = unsafe { y.at(0) };
-            let table = self.grid.addresses(&self.grid.place(tile), X::TILE, 0, map, spill.as_mut_ptr());
+            let table = to.addresses(&to.place(tile), to.step, 0, map, spill.as_mut_ptr());
             for block in self.blocks.clone() {
                 let (offset, filled) = (block * BLOCK, self.grid.filled(block));
-                let finish = finish.of::<L>(offset, filled);
+                let finish_channels = finish.of::<L>(offset, filled);
                 // SAFETY: the table's addresses are pixels of `y`, with `filled` channels from `offset` on, or `spill`.
                 unsafe {
                     let mut square = both_ways::<L, X::Output>(&m.read::<L>(X::POINTS, tile, block));
                     for row in &mut square[..X::TILE] {
                         for value in &mut row[..X::TILE] {
-                            *value = finish.apply(*value);
+                            *value = finish_channels.apply(*value);
                         }
                     }
+                    if finish.pool {
+                        square = pooled(&square, to.step);
+                    }
                     if filled == BLOCK {
-                        store(X::TILE, &square, &table, offset);
+                        store(to.step, &square, &table, offset);
                     } else {
                         let mut copied = Copied::new();
-                        store(X::TILE, &square, &copied.table(), 0);
-                        copied.write(X::TILE, &table, offset, filled);
+                        store(to.step, &square, &copied.table(), 0);
+                        copied.write(to.step, &table, offset, filled);
                     }
                 }
             }
