@@ -199,7 +199,7 @@ impl Work for ForwardChunk<'_> {
         let (mut a, mut c) = (scratch(rows * depth), scratch(rows * BLOCK));
         let pooled = if self.patches.pool { 4 } else { 1 };
         assert!(self.pixels.end <= self.patches.count() && self.y.len() == self.patches.count() / pooled * outputs);
-        assert!(self.pixels.start % pooled == 0 && rows % pooled == 0);
+        assert!(self.pixels.start.is_multiple_of(pooled) && rows.is_multiple_of(pooled));
         self.patches.gather::<L>(self.call.x, self.pixels.clone(), &mut a);
         for block in 0..outputs.div_ceil(BLOCK) {
             let b = &self.w[block * depth * BLOCK..];
