@@ -1,19 +1,29 @@
-//! The house's own rules, over the files that git knows.
+//! The house's own rules, over all of its files.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Files that belong to the project: what git tracks, or in an unpacked archive without git all that is there.
+/// Files of the project with this ending: their names from its root on, and what is in them.
 fn files(ending: &str) -> Vec<(String, String)> {
-    let listed =
-        Command::new("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]).current_dir(root()).output();
-    let names = listed.map(|output| String::from_utf8(output.stdout).unwrap()).unwrap_or_default();
-    let names = names.lines().filter(|name| name.ends_with(ending) && root().join(name).exists());
-    names.map(|name| (name.to_owned(), std::fs::read_to_string(root().join(name)).unwrap())).collect()
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(root().join(&folder)).unwrap() {
+            let (name, kind) = entry.map(|entry| (entry.file_name(), entry.file_type().unwrap())).unwrap();
+            let path = folder.join(&name);
+            let name = path.to_str().unwrap().replace('\\', "/");
+            if kind.is_dir() && !["target", ".git", "runs", "data"].contains(&name.as_str()) {
+                folders.push(path);
+            } else if kind.is_file() && name.ends_with(ending) {
+                found.push((name.clone(), std::fs::read_to_string(root().join(name)).unwrap()));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no file ends with {ending}");
+    found
 }
 
 /// Which rooms each room may know. Whoever is not named here may know none.
