@@ -26,11 +26,17 @@ pub enum Values {
 }
 
 impl Values {
-    /// In single precision. What is too large becomes infinite.
-    pub fn into_f32(self) -> Vec<f32> {
+    /// In single precision. Doubles are `prepared` first, so that what matters of them is not lost in rounding, unless nothing is lost
+    /// in any case; what is too large then becomes infinite.
+    pub fn into_f32(self, prepared: impl FnOnce(&mut [f64])) -> Vec<f32> {
         match self {
             Values::F32(values) => values,
-            Values::F64(values) => values.into_iter().map(|value| value as f32).collect(),
+            Values::F64(mut values) => {
+                if values.iter().any(|&value| f64::from(value as f32).to_bits() != value.to_bits()) {
+                    prepared(&mut values);
+                }
+                values.into_iter().map(|value| value as f32).collect()
+            }
         }
     }
 }

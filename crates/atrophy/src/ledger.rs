@@ -321,7 +321,9 @@ impl OpenCase {
     /// reason to stop: it is not believed.
     fn tidy(&self, keep_states: bool) {
         let current = self.case.state.as_ref().map(|state| state.file.as_str());
-        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+        let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+        let readings = entries(&self.folder.join("readings")).flat_map(|reading| entries(&reading.path()));
+        for entry in entries(&self.folder).chain(readings) {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let old = name.starts_with("state-") && Some(name.as_ref()) != current && !(keep_states && self.was_read(&name));
@@ -428,10 +430,10 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
 /// Writes a file so that it is there whole or not at all, and survives a crash of the machine: written aside, synced, renamed,
 /// and the folder synced so that the name lasts too.
 pub fn write_aside(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let aside = path.with_file_name(name);
     let write = || -> std::io::Result<()> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.part", std::process::id()));
-        let aside = path.with_file_name(name);
         let mut file = File::create(&aside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -444,7 +446,11 @@ pub fn write_aside(path: &Path, bytes: &[u8]) -> Result<()> {
         }
         Ok(())
     };
-    write().or_trouble(Exit::Failed, || cannot("write", path))
+    let written = write();
+    if written.is_err() {
+        let _ = fs::remove_file(&aside);
+    }
+    written.or_trouble(Exit::Failed, || cannot("write", path))
 }
 
 fn cannot(what: &str, path: &Path) -> String {

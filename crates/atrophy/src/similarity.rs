@@ -1,5 +1,6 @@
 //! Representational similarity for anybody's activations, from any framework: `atrophy rdm` and `atrophy compare`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rsa::{Distance, Method, Prepared, Rdm, bootstrap, linear_cka};
@@ -48,8 +49,8 @@ pub struct CompareRequest {
     /// tau-b, tau-a, rho-a, spearman, pearson, cosine, or linear-cka.
     #[arg(long, value_name = "METHOD", default_value = "tau-b", value_parser = asked_method)]
     method: Asked,
-    /// Resample the images so often for a 95 % interval.
-    #[arg(long, value_name = "RESAMPLES")]
+    /// Resample the images so often, at least 20 times, for a 95 % interval.
+    #[arg(long, value_name = "RESAMPLES", value_parser = clap::value_parser!(u32).range(20..))]
     bootstrap: Option<u32>,
     /// Seed of the resampling.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
@@ -91,7 +92,8 @@ pub struct Told {
 impl RdmRequest {
     /// Makes the matrix and writes it.
     pub fn carry_out(&self) -> Result<Told> {
-        let (mut patterns, features) = patterns(&self.activations)?;
+        self.check_places()?;
+        let (mut patterns, features) = patterns(&self.activations, self.distance)?;
         if let Some(labels) = &self.labels {
             patterns = sorted(&patterns, features, &arrays::read_labels(labels)?, labels)?;
         }
@@ -101,7 +103,7 @@ impl RdmRequest {
             return Err(Trouble::new(Exit::Data, format!("{}: one image has no pair; give at least two", self.activations)));
         }
         let bytes = if self.square { npy::square(images, &square(&rdm)) } else { npy::list(rdm.upper()) };
-        write_aside(&self.output, &bytes)?;
+        deliver(&self.output, &bytes)?;
         if let Some(picture) = &self.picture {
             self.draw(&rdm, picture)?;
         }
@@ -117,6 +119,27 @@ impl RdmRequest {
         Ok(Told { text, object })
     }
 
+    /// That no result takes the place of another, or of what it is made from.
+    fn check_places(&self) -> Result<()> {
+        let is =
+            |a: &Path, b: &Path| a == b || std::fs::canonicalize(a).is_ok_and(|a| std::fs::canonicalize(b).is_ok_and(|b| a == b));
+        let sources = [Some(Path::new(&self.activations)), self.labels.as_deref().map(Path::new)];
+        let results = [Some(self.output.as_path()), self.picture.as_deref()];
+        let overwritten = results.iter().flatten().find(|result| sources.iter().flatten().any(|source| is(result, source)));
+        if let Some(result) = overwritten {
+            return Err(Trouble::new(
+                Exit::Study,
+                format!("{} would be overwritten; give the result another name", result.display()),
+            ));
+        }
+        match &self.picture {
+            Some(picture) if is(picture, &self.output) => {
+                Err(Trouble::new(Exit::Study, "the matrix and its picture cannot be the same file"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Correlation and cosine distances are drawn from 0 to 1, others from 0 to the largest.
     fn draw(&self, rdm: &Rdm, path: &Path) -> Result<()> {
         let picture = rdm.picture(PICTURE_SIDE.min(rdm.images()));
@@ -128,7 +151,7 @@ impl RdmRequest {
         };
         let png = report::picture(picture.side, &picture.values, highest)
             .or_trouble(Exit::Failed, || "cannot draw the picture".to_owned())?;
-        write_aside(path, &png)
+        deliver(path, &png)
     }
 }
 
@@ -142,7 +165,7 @@ impl CompareRequest {
     }
 
     fn compare(&self, method: Method) -> Result<Told> {
-        let (a, b) = (matrix(&self.a)?, matrix(&self.b)?);
+        let (a, b) = (matrix(&self.a, method)?, matrix(&self.b, method)?);
         if a.images() != b.images() {
             let message = format!(
                 "{} is over {} images and {} over {}; compare matrices over the same",
@@ -166,8 +189,11 @@ impl CompareRequest {
         });
         if let Some((resamples, sure)) = interval {
             let (low, high) = (value(sure.lower), value(sure.upper));
-            text +=
-                &format!("\n95 % interval {low} to {high}, bootstrap over images ({resamples} resamples, seed {})", self.seed);
+            let undefined = if sure.undefined > 0 { format!(", {} of them undefined", sure.undefined) } else { String::new() };
+            let seed = self.seed;
+            text += &format!(
+                "\n95 % interval {low} to {high}, bootstrap over images ({resamples} resamples{undefined}, seed {seed})"
+            );
             object["interval"] = json!({ "lower": sure.lower, "upper": sure.upper, "resamples": resamples, "undefined": sure.undefined, "seed": self.seed });
         }
         Ok(Told { text, object })
@@ -177,7 +203,7 @@ impl CompareRequest {
         if self.bootstrap.is_some() {
             return Err(Trouble::new(Exit::Study, "--bootstrap goes with dissimilarity matrices, not with linear-cka"));
         }
-        let (a, b) = (patterns(&self.a)?, patterns(&self.b)?);
+        let (a, b) = (patterns(&self.a, Distance::Euclidean)?, patterns(&self.b, Distance::Euclidean)?);
         let images = a.0.len() / a.1.max(1);
         let cka = linear_cka((&a.0, a.1), (&b.0, b.1)).or_trouble(Exit::Data, || format!("{} and {}", self.a, self.b))?;
         let text = format!("{} linear CKA, {images} images", value(cka));
@@ -185,12 +211,28 @@ impl CompareRequest {
     }
 }
 
+/// Writes a result where it is wanted: whole or not at all where a file is or comes to be, through a link to its target, and straight
+/// into what is no file, such as a pipe.
+fn deliver(path: &Path, bytes: &[u8]) -> Result<()> {
+    let cannot = || format!("cannot write {}", path.display());
+    match std::fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(Trouble::new(Exit::Failed, format!("{}: it is a folder", cannot()))),
+        Ok(there) if there.is_file() => write_aside(&std::fs::canonicalize(path).or_trouble(Exit::Failed, cannot)?, bytes),
+        Ok(_) => {
+            let open = std::fs::OpenOptions::new().write(true).open(path);
+            open.and_then(|mut file| file.write_all(bytes)).or_trouble(Exit::Failed, cannot)
+        }
+        Err(_) => write_aside(path, bytes),
+    }
+}
+
 fn value(value: Option<f64>) -> String {
     value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.6}"))
 }
 
-/// Activations as images x features.
-fn patterns(place: &str) -> Result<(Vec<f32>, usize)> {
+/// Activations as images x features. Doubles lose what the distance does not see before they are rounded to singles: the mean of each
+/// pattern and its size, or what all patterns have in common (which linear CKA does not see either).
+fn patterns(place: &str, distance: Distance) -> Result<(Vec<f32>, usize)> {
     let Array { shape, values } = arrays::read(place)?;
     let [images, features @ ..] = shape.as_slice() else {
         return Err(Trouble::new(Exit::Data, format!("{place} holds a single number; activations are images x features")));
@@ -199,16 +241,73 @@ fn patterns(place: &str) -> Result<(Vec<f32>, usize)> {
         let message = format!("{place} has the shape {shape:?}; activations are images x features");
         return Err(Trouble::new(Exit::Data, message));
     }
-    Ok((values.into_f32(), features.iter().product()))
+    let (images, features) = (*images, features.iter().product());
+    Ok((values.into_f32(|values| sightless(values, images, features, distance)), features))
 }
 
-/// A dissimilarity matrix: a list is an upper triangle, a square is a whole matrix.
-fn matrix(place: &str) -> Result<Rdm> {
+/// Takes away what a distance does not see.
+fn sightless(values: &mut [f64], images: usize, features: usize, distance: Distance) {
+    if features == 0 {
+        return;
+    }
+    match distance {
+        Distance::Correlation => values.chunks_exact_mut(features).for_each(|pattern| {
+            let mean = pattern.iter().sum::<f64>() / features as f64;
+            pattern.iter_mut().for_each(|value| *value -= mean);
+            // what is left of a constant pattern is rounding alone
+            if largest(pattern) <= 8.0 * f64::EPSILON * mean.abs() {
+                pattern.fill(0.0);
+            }
+            unit(pattern);
+        }),
+        Distance::Cosine => values.chunks_exact_mut(features).for_each(unit),
+        Distance::Euclidean | Distance::SquaredEuclidean => {
+            let mut means = vec![0.0; features];
+            for pattern in values.chunks_exact(features) {
+                means.iter_mut().zip(pattern).for_each(|(mean, value)| *mean += value / images as f64);
+            }
+            for pattern in values.chunks_exact_mut(features) {
+                pattern.iter_mut().zip(&means).for_each(|(value, mean)| *value -= mean);
+            }
+        }
+    }
+}
+
+/// Divides by the largest.
+fn unit(values: &mut [f64]) {
+    let largest = largest(values);
+    if largest > 0.0 && largest.is_finite() {
+        values.iter_mut().for_each(|value| *value /= largest);
+    }
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
+}
+
+/// A dissimilarity matrix: a list is an upper triangle, a square is a whole matrix. Doubles are brought to between 0 and 1, which no
+/// method sees (cosine sees the shift, and gets none), before they are rounded to singles.
+fn matrix(place: &str, method: Method) -> Result<Rdm> {
     let Array { shape, values } = arrays::read(place)?;
+    let shift = method != Method::Cosine;
+    let spread = |values: &mut [f64]| {
+        let least = values.iter().copied().filter(|value| value.is_finite()).fold(f64::INFINITY, f64::min);
+        if shift && least.is_finite() {
+            values.iter_mut().for_each(|value| *value -= least);
+        }
+        let most = values.iter().filter(|value| value.is_finite()).fold(0.0, |most: f64, value| most.max(value.abs()));
+        if most > 0.0 {
+            values.iter_mut().for_each(|value| *value /= most);
+        }
+    };
     let rdm = match (shape.as_slice(), values) {
-        ([_], values) => Rdm::from_condensed(values.into_f32()),
+        ([_], values) => Rdm::from_condensed(values.into_f32(spread)),
         ([rows, columns], Values::F32(values)) if rows == columns => Rdm::from_square(&values),
-        ([rows, columns], Values::F64(values)) if rows == columns => Rdm::from_square(&values),
+        ([rows, columns], Values::F64(values)) if rows == columns => Rdm::from_square(&values).and_then(|whole| {
+            let pairs = (0..*rows).flat_map(|i| (i + 1..*rows).map(move |j| i * rows + j));
+            let upper: Vec<f64> = pairs.map(|at| values[at]).collect();
+            if upper.is_empty() { Ok(whole) } else { Rdm::from_condensed(Values::F64(upper).into_f32(spread)) }
+        }),
         _ => {
             let message = format!(
                 "{place} has the shape {shape:?}; a dissimilarity matrix is square or an upper triangle (make one with `atrophy rdm`)"

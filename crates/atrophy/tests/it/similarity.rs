@@ -112,6 +112,76 @@ fn images_are_sorted_by_label_and_drawn() {
     assert!(std::fs::read(toy.path("sorted.png")).unwrap().starts_with(b"\x89PNG"));
 }
 
+/// What is far from zero, or tiny, as doubles can be, must not be rounded away: patterns of 1e6 + x are as unlike as patterns of x.
+#[test]
+fn doubles_keep_what_tells_them_apart() {
+    let toy = toy();
+    let doubles = |factor: f64, offset: f64| -> Vec<u8> {
+        let values = (0..IMAGES).flat_map(|i| (0..FEATURES).map(move |f| activation(i, f)));
+        values.flat_map(|x| (offset + factor * x).to_le_bytes()).collect()
+    };
+    toy.write("plain.npy", npy("<f8", false, &[IMAGES, FEATURES], &doubles(1.0, 0.0)));
+    toy.write("far.npy", npy("<f8", false, &[IMAGES, FEATURES], &doubles(1.0, 1e6)));
+    toy.write("tiny.npy", npy("<f8", false, &[IMAGES, FEATURES], &doubles(1e-60, 0.0)));
+    toy.write("same.npy", npy("<f8", false, &[2, FEATURES], &[0.1f64; 2 * FEATURES].map(f64::to_le_bytes).concat()));
+    let matrix = |of: &str, distance: &str| -> Vec<f32> {
+        let _ = toy.atrophy(&format!("rdm {of}.npy -o out.npy --distance {distance}")).done();
+        let bytes = std::fs::read(toy.path("out.npy")).unwrap();
+        let numbers = &bytes[bytes.len() - IMAGES * (IMAGES - 1) / 2 * 4..];
+        numbers.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect()
+    };
+    for (distance, other) in [("correlation", "far"), ("correlation", "tiny"), ("cosine", "tiny"), ("euclidean", "far")] {
+        for (a, b) in matrix("plain", distance).into_iter().zip(matrix(other, distance)) {
+            assert!((a - b).abs() <= 1e-6 * a.abs().max(1.0), "{distance} of {other}: {b} in place of {a}");
+        }
+    }
+    let constant = json(&toy, "rdm same.npy -o out.npy --json");
+    assert_eq!((&constant["pairs"], &constant["pairs_undefined"]), (&1.into(), &1.into()), "sums of 0.1 are rounded");
+
+    let far = |i: usize| (1.0 + 1e-9 * ((i * 7919) % 28) as f64).to_le_bytes();
+    let near = |i: usize| (((i * 7919) % 28) as f32).to_le_bytes();
+    toy.write("far.npy", npy("<f8", false, &[28], &(0..28).flat_map(far).collect::<Vec<u8>>()));
+    toy.write("near.npy", npy("<f4", false, &[28], &(0..28).flat_map(near).collect::<Vec<u8>>()));
+    for method in ["tau-b", "spearman", "pearson"] {
+        let value = json(&toy, &format!("compare far.npy near.npy --method {method} --json"))["value"].as_f64().unwrap();
+        assert!((value - 1.0).abs() < 1e-6, "{method}: {value}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn results_go_where_they_are_sent_and_take_nothings_place() {
+    let toy = toy();
+    let _ = toy.atrophy("rdm a.npy -o target.npy").done();
+    let whole = std::fs::read(toy.path("target.npy")).unwrap();
+    std::fs::write(toy.path("target.npy"), "old").unwrap();
+    std::os::unix::fs::symlink("target.npy", toy.path("link.npy")).unwrap();
+    let _ = toy.atrophy("rdm a.npy -o link.npy").done();
+    assert!(toy.path("link.npy").is_symlink() && std::fs::read(toy.path("target.npy")).unwrap() == whole);
+
+    assert!(std::process::Command::new("mkfifo").arg(toy.path("pipe")).status().unwrap().success());
+    let pipe = toy.path("pipe");
+    let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
+    let _ = toy.atrophy("rdm a.npy -o pipe").done();
+    assert!(reader.join().unwrap() == whole, "and it still is a pipe");
+
+    insta::assert_snapshot!(toy.atrophy("rdm a.npy -o ./a.npy").refused(), @"
+    exit 2
+    error: ./a.npy would be overwritten; give the result another name
+    ");
+    insta::assert_snapshot!(toy.atrophy("rdm a.npy -o b.npy --picture b.npy").refused(), @"
+    exit 2
+    error: the matrix and its picture cannot be the same file
+    ");
+    std::fs::create_dir(toy.path("folder")).unwrap();
+    insta::assert_snapshot!(toy.atrophy("rdm a.npy -o folder").refused(), @"
+    exit 1
+    error: cannot write folder: it is a folder
+    ");
+    let left: Vec<_> = std::fs::read_dir(toy.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
+}
+
 #[test]
 fn files_that_cannot_be_used_are_refused() {
     let toy = toy();
