@@ -40,6 +40,9 @@ pub enum WeightsError {
     /// A weight that is not a finite number.
     #[error("its tensor '{0}' holds values that are not numbers")]
     NotFinite(String),
+    /// A variance below zero.
+    #[error("its tensor '{0}' holds variances below zero")]
+    NegativeVariance(String),
 }
 
 impl Network {
@@ -86,7 +89,11 @@ impl Network {
         for kept in &self.statistics {
             let channels = kept.mean.dims();
             let read = |name: &str| floats(&file, &format!("{}.{name}", kept.path), &channels, network);
-            statistics.push((read("running_mean")?, read("running_var")?));
+            let (mean, variance) = (read("running_mean")?, read("running_var")?);
+            if variance.iter().any(|&variance| variance < 0.0) {
+                return Err(WeightsError::NegativeVariance(format!("{}.running_var", kept.path)));
+            }
+            statistics.push((mean, variance));
         }
         let lesion = self.read_lesion(&file, &values)?;
 

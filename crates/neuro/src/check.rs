@@ -78,10 +78,16 @@ impl Study {
                 "given weights are the same in every trial, whatever the seed: say so with held = [\"network\"]",
             ));
         }
-        if self.seeds.count.get() > 1 && [Chance::Network, Chance::Injury, Chance::Data].into_iter().all(held) {
+        let decides = |chance| match chance {
+            Chance::Network => self.schooling.weights.is_none(),
+            Chance::Injury => self.injures(),
+            Chance::Data => self.schooling.epochs > 0 || self.arms.iter().any(|arm| arm.plasticity != Plasticity::None),
+        };
+        let same = |chance| held(chance) || !decides(chance);
+        if self.seeds.count.get() > 1 && [Chance::Network, Chance::Injury, Chance::Data].into_iter().all(same) {
             return Err(fault(
                 "seeds.held",
-                "with every kind of chance held, all trials are the same one; hold fewer, or set seeds.count = 1",
+                "with every kind of chance held that decides anything, all trials are the same one; hold fewer, or set seeds.count = 1",
             ));
         }
         Ok(())
@@ -232,5 +238,18 @@ mod tests {
         };
         assert!(checked(alone).is_ok());
         assert!(checked(|s| s["seeds"]["held"] = serde_json::json!(["network", "injury"])).is_ok());
+
+        // given weights, and never anything to learn: data decides nothing
+        let untaught = |s: &mut serde_json::Value| {
+            s["schooling"]["epochs"] = 0.into();
+            s["schooling"]["weights"] = "w.safetensors".into();
+            s["seeds"]["held"] = serde_json::json!(["network", "injury"]);
+        };
+        assert!(checked(untaught).is_ok(), "one arm learns");
+        let unlearning = |s: &mut serde_json::Value| {
+            untaught(s);
+            s["arm"].as_array_mut().unwrap().truncate(1);
+        };
+        refused(unlearning, "seeds.held", "decides anything");
     }
 }

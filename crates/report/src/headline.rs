@@ -2,6 +2,7 @@
 
 use neuro::record::Phase;
 use neuro::statistics::Estimate;
+use neuro::study::TrialSeeds;
 
 use crate::view::{Arm, Question, View};
 use crate::words::{self, Unit};
@@ -25,10 +26,22 @@ pub(crate) struct Ending<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Broken {
     /// The step of the mean, its loss, and each seed's own step.
-    At { step: u32, lost: f64, by_seed: Vec<Option<u32>> },
+    At { step: u32, lost: f64, by_seed: Vec<Fell> },
     /// Not yet.
     Not,
     /// The healthy networks are no better than chance, or were not read: there is nothing to lose.
+    Meaningless,
+}
+
+/// When one seed's accuracy fell so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fell {
+    At(u32),
+    /// It did not, as far as it was read.
+    Not,
+    /// No step of it was read.
+    Unread,
+    /// Its healthy network is no better than chance.
     Meaningless,
 }
 
@@ -62,8 +75,17 @@ fn broken(view: &View<'_>, arm: &Arm<'_>, question: &Question) -> Broken {
     let below =
         |step: &&u32| mean(margins(**step).into_iter().map(|(_, margin)| margin).collect()).is_some_and(|mean| mean < 0.0);
     let Some(&step) = steps.iter().find(below) else { return Broken::Not };
-    let first = |seeds| steps.iter().copied().find(|&step| margins(step).iter().any(|(s, margin)| *s == seeds && *margin < 0.0));
-    let by_seed = healthy.iter().map(|(seeds, _)| first(*seeds)).collect();
+    let fell = |(seeds, healthy): &(TrialSeeds, f64)| {
+        let own = |step: u32| margins(step).into_iter().find(|(s, _)| s == seeds).map(|(_, margin)| (step, margin));
+        let read: Vec<(u32, f64)> = steps.iter().filter_map(|&step| own(step)).collect();
+        match read.iter().find(|(_, margin)| *margin < 0.0) {
+            _ if *healthy <= view.chance() => Fell::Meaningless,
+            _ if read.is_empty() => Fell::Unread,
+            Some((step, _)) => Fell::At(*step),
+            None => Fell::Not,
+        }
+    };
+    let by_seed = healthy.iter().map(fell).collect();
     Broken::At { step, lost: arm.lost(step).unwrap_or(f64::NAN), by_seed }
 }
 
@@ -74,10 +96,20 @@ impl Broken {
             Broken::Not => "not reached".to_owned(),
             Broken::Meaningless => "not defined: healthy accuracy is not above chance".to_owned(),
             Broken::At { step, lost, by_seed } => {
-                let seeds: Vec<String> =
-                    by_seed.iter().map(|step| step.map_or_else(|| "none".to_owned(), |step| step.to_string())).collect();
+                let seeds: Vec<String> = by_seed.iter().map(Fell::word).collect();
                 format!("step {step} ({} lost); by seed: {}", words::percent(*lost), seeds.join(", "))
             }
+        }
+    }
+}
+
+impl Fell {
+    fn word(&self) -> String {
+        match self {
+            Fell::At(step) => step.to_string(),
+            Fell::Not => "none".to_owned(),
+            Fell::Unread => "not read".to_owned(),
+            Fell::Meaningless => "not defined".to_owned(),
         }
     }
 }
@@ -125,9 +157,22 @@ mod tests {
         else {
             panic!("it breaks")
         };
-        assert_eq!((step, by_seed), (3, vec![Some(4), None, Some(1)]));
+        assert_eq!((step, by_seed), (3, vec![Fell::At(4), Fell::Not, Fell::At(1)]));
         assert!((lost - 0.488).abs() < 1e-4);
         assert_eq!(with(&[[0.9, 0.9, 0.4], [0.5, 0.5, 0.5]]), Broken::Not, "exactly the middle is not below it");
+    }
+
+    #[test]
+    fn a_seed_without_a_break_says_why() {
+        let mut evidence = example::evidence(3, 1);
+        for (trial, healthy) in evidence.trials[..3].iter_mut().zip([0.9, 0.9, 0.05]) {
+            example::set(trial, 0, Phase::Healthy, "mean_class_accuracy", Some(healthy));
+            example::set(trial, 1, Phase::Treated, "mean_class_accuracy", Some(0.1));
+        }
+        evidence.trials[1].records.retain(|record| record.step == 0);
+        let view = View::new(&evidence);
+        let told = broken(&view, &view.arms[0], &example::accuracy()).sentence();
+        assert_eq!(told, "step 1 (20.0 % lost); by seed: 1, not read, not defined");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use neuro::record::Phase;
 use neuro::statistics::Estimate;
 
-use crate::view::{Arm, Question, View, once_per_subject};
+use crate::view::{Arm, Question, View, once};
 
 /// One arm at one moment.
 pub(crate) struct Row<'a> {
@@ -76,16 +76,17 @@ fn common_steps(arm: &Arm<'_>, other: &Arm<'_>) -> impl Iterator<Item = u32> {
     arm.steps_read(arm.outcome).into_iter().filter(move |step| others.contains(step))
 }
 
-/// Only seeds that both arms have a value of enter: arms of one seed share their healthy network. Two shams that differ in the
-/// injury's seed alone are the same pair over again, and count once.
+/// Only seeds that both arms have a value of enter: arms of one seed share their healthy network. Pairs that are copies of
+/// each other count once.
 fn difference(arm: &Arm<'_>, other: &Arm<'_>, step: u32, question: &Question) -> Option<Difference> {
     let theirs = other.values(step, other.outcome, question);
     let ours = arm.values(step, arm.outcome, question).into_iter();
-    let pairs =
-        ours.filter_map(|(seeds, value)| theirs.iter().find(|(s, _)| *s == seeds).map(|(_, other)| (seeds, (value, *other))));
-    let pairs: Vec<(f64, f64)> =
-        if arm.is_sham() && other.is_sham() { once_per_subject(pairs, false) } else { pairs.map(|(_, pair)| pair).collect() };
-    let (a, b): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+    let trace = |seeds| (arm.trace(seeds, step, arm.outcome), other.trace(seeds, step, other.outcome));
+    let pairs = ours.filter_map(|(seeds, value)| {
+        let (_, other) = theirs.iter().find(|(s, _)| *s == seeds)?;
+        Some((trace(seeds), (value, *other)))
+    });
+    let (a, b): (Vec<f64>, Vec<f64>) = once(pairs).into_iter().unzip();
     let lost = [arm, other].map(|arm| if arm.is_sham() { None } else { arm.lost(step) });
     Some(Difference { step, lost, difference: Estimate::of_differences(&a, &b)? })
 }

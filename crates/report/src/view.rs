@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use neuro::record::{Evidence, Phase, Reading, Record, TrialRecords};
+use neuro::seed::Seed;
 use neuro::statistics::Estimate;
 use neuro::study::TrialSeeds;
 
@@ -86,8 +87,11 @@ impl<'a> View<'a> {
 
     /// The healthy value of every subject, each counted once, whatever the number of its trials.
     pub(crate) fn healthy(&self, question: &Question) -> Vec<f64> {
-        let values = self.arms.iter().flat_map(|arm| arm.values(0, Phase::Healthy, question));
-        once_per_subject(values, self.arms.first().is_some_and(|arm| arm.untaught))
+        let traced = |arm: &Arm<'a>| {
+            let values = arm.values(0, Phase::Healthy, question);
+            values.into_iter().map(|(seeds, value)| (arm.trace(seeds, 0, Phase::Healthy), value)).collect::<Vec<_>>()
+        };
+        once(self.arms.iter().flat_map(traced))
     }
 }
 
@@ -132,15 +136,18 @@ impl<'a> Arm<'a> {
         self.trials.iter().filter_map(|trial| Some((trial.seeds, value(trial)?))).collect()
     }
 
-    /// Mean and interval over seeds at one moment. Trials without any loss that differ in the injury's seed alone are
-    /// copies of each other, and count once.
+    /// Mean and interval over seeds at one moment. Trials that share their trace count once.
     pub(crate) fn estimate(&self, step: u32, phase: Phase, question: &Question) -> Option<Estimate> {
         let values = self.values(step, phase, question).into_iter();
-        if phase == Phase::Healthy || self.is_sham() {
-            Estimate::of(&once_per_subject(values, phase == Phase::Healthy && self.untaught))
-        } else {
-            Estimate::of(&values.map(|(_, value)| value).collect::<Vec<_>>())
-        }
+        Estimate::of(&once(values.map(|(seeds, value)| (self.trace(seeds, step, phase), value))))
+    }
+
+    /// What chance has decided of a trial until this moment: network, injury and data, where they had a say yet. Trials that share it
+    /// are copies of each other: shams that differ in the injury alone, or given weights before anything was learned.
+    pub(crate) fn trace(&self, seeds: TrialSeeds, step: u32, phase: Phase) -> Trace {
+        let injured = step > 0 && !self.is_sham();
+        let retrained = self.outcome == Phase::Treated && (step > 1 || phase == Phase::Treated);
+        (seeds.network, injured.then_some(seeds.injury), (!self.untaught || retrained).then_some(seeds.data))
     }
 
     /// The phase a step's outcome is read in; step 0 is healthy.
@@ -149,12 +156,13 @@ impl<'a> Arm<'a> {
     }
 }
 
-/// A subject is a network: trials that differ in the injury alone start from the same one, and it must not count twice. Nor must
-/// one that is `untaught`, for which the order of the training images decided nothing yet.
-pub(crate) fn once_per_subject<T>(values: impl Iterator<Item = (TrialSeeds, T)>, untaught: bool) -> Vec<T> {
+/// See [`Arm::trace`].
+pub(crate) type Trace = (Seed, Option<Seed>, Option<Seed>);
+
+/// The values, one of each trace: what is the same must not count twice.
+pub(crate) fn once<K: Ord, T>(values: impl Iterator<Item = (K, T)>) -> Vec<T> {
     let mut seen = BTreeSet::new();
-    let subject = |seeds: &TrialSeeds| (seeds.network, (!untaught).then_some(seeds.data));
-    values.filter(|(seeds, _)| seen.insert(subject(seeds))).map(|(_, value)| value).collect()
+    values.filter_map(|(trace, value)| seen.insert(trace).then_some(value)).collect()
 }
 
 impl Question {
@@ -229,7 +237,7 @@ mod tests {
     #[test]
     fn given_weights_that_are_not_trained_are_one_network() {
         let mut evidence = example::evidence(3, 1);
-        evidence.trials.iter_mut().for_each(|trial| trial.seeds.network = neuro::seed::Seed(1));
+        evidence.trials.iter_mut().for_each(|trial| trial.seeds.network = Seed(1));
         let networks = |evidence: &Evidence| {
             let view = View::new(evidence);
             view.healthy(view.accuracy.as_ref().unwrap()).len()
@@ -237,6 +245,10 @@ mod tests {
         assert_eq!(networks(&evidence), 3, "each has learned the images in another order");
         evidence.study.schooling.epochs = 0;
         assert_eq!(networks(&evidence), 1);
+        evidence.trials.iter_mut().for_each(|trial| trial.seeds.injury = Seed(1));
+        let view = View::new(&evidence);
+        let n = |arm: usize, phase| view.arms[arm].estimate(1, phase, &example::accuracy()).unwrap().n;
+        assert_eq!([n(0, Phase::Injured), n(1, Phase::Injured), n(0, Phase::Treated), n(2, Phase::Treated)], [1, 1, 3, 3]);
     }
 
     #[test]
@@ -262,8 +274,8 @@ mod tests {
         let mut evidence = example::evidence(3, 2);
         assert_eq!(View::new(&evidence).healthy(&example::accuracy()).len(), 3);
         for trial in &mut evidence.trials {
-            trial.seeds.network = neuro::seed::Seed(1);
-            trial.seeds.data = neuro::seed::Seed(1);
+            trial.seeds.network = Seed(1);
+            trial.seeds.data = Seed(1);
         }
         let view = View::new(&evidence);
         assert_eq!(view.healthy(&example::accuracy()).len(), 1);

@@ -62,4 +62,8 @@ fn a_revived_synapse_and_a_weight_that_is_no_number_are_refused() {
     let mut other = newborn(true, 2);
     assert_eq!(other.restore(&altered(dead, 0.1)), Err(WeightsError::Revived("features.0.weight".to_owned())));
     assert_eq!(other.restore(&altered(0, f32::NAN)), Err(WeightsError::NotFinite("features.0.weight".to_owned())));
+
+    let variance = file.tensor("features.1.running_var").unwrap().data().as_ptr() as usize - state.as_ptr() as usize;
+    let below_zero = altered((variance - start) / 4, -1.0);
+    assert_eq!(other.restore(&below_zero), Err(WeightsError::NegativeVariance("features.1.running_var".to_owned())));
 }

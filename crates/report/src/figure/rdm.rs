@@ -97,8 +97,13 @@ impl Moment {
         let shown = losing.filter(|row| self.picture(row, layer).is_some());
         let losses: Vec<f64> = shown.filter_map(|row| row.arm.lost(self.step(row, layer))).collect();
         let (least, most) = (losses.iter().copied().reduce(f64::min)?, losses.iter().copied().reduce(f64::max)?);
-        let [least, most] = [least, most].map(words::percent);
-        Some(if least == most { format!("{most} lost") } else { format!("{}–{most} lost", least.trim_end_matches(" %")) })
+        let [lowest, highest] = [least, most].map(words::percent);
+        // a column is too narrow for the decimals of two
+        Some(if lowest == highest {
+            format!("{highest} lost")
+        } else {
+            format!("{:.0}–{:.0} % lost", least * 100.0, most * 100.0)
+        })
     }
 
     /// Why there is nothing to see.
@@ -324,8 +329,8 @@ mod tests {
         untreated.pictures.retain(|picture| picture.step <= 4);
         untreated.records.iter_mut().filter(|record| record.step > 0).for_each(|record| record.fraction_lost /= 2.0);
         let heads = told(&evidence);
-        assert_eq!(heads[1], "step 1, injured: 10.0–20.0 % lost");
-        assert_eq!(heads[5], "step 4–15, end: 29.5–96.5 % lost");
+        assert_eq!(heads[1], "step 1, injured: 10–20 % lost");
+        assert_eq!(heads[5], "step 4–15, end: 30–96 % lost");
         let svg = figures(&View::new(&evidence)).unwrap()[0].canvas.standalone();
         assert!(!svg.contains("not read"));
     }
