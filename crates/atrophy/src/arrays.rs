@@ -88,11 +88,14 @@ pub fn read_labels(place: &str) -> Result<Vec<i64>> {
     Err(Trouble::new(Exit::Data, format!("{place} holds {}; labels are whole numbers", file.dtype().descr())))
 }
 
+/// The file of a place: `FILE.npz` of `FILE.npz:NAME`.
+pub fn file(place: &str) -> String {
+    place.split_once(".npz:").map_or_else(|| place.to_owned(), |(path, _)| format!("{path}.npz"))
+}
+
 fn bytes(place: &str) -> Result<Vec<u8>> {
-    let (path, name) = match place.split_once(".npz:") {
-        Some((path, name)) => (format!("{path}.npz"), Some(name)),
-        None => (place.to_owned(), None),
-    };
+    let path = file(place);
+    let name = place.strip_prefix(&path).and_then(|rest| rest.strip_prefix(':'));
     if !path.ends_with(".npz") {
         return std::fs::read(&path).or_trouble(Exit::Data, || format!("cannot read {path}"));
     }

@@ -48,21 +48,19 @@ impl Ledger {
     /// Opens the ledger in `folder`, or begins it. Refuses a folder that belongs to another study or cause, or that holds
     /// other files.
     pub fn open(folder: &Path, title: &Title) -> Result<Self> {
-        let ledger = Self::at(folder);
-        if let Some(found) = Self::title(folder)? {
-            refuse_other(folder, &found, title)?;
-            return Ok(ledger);
+        if Self::title(folder)?.is_none() {
+            begin(folder, title)?;
         }
-        if folder.is_dir()
-            && fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(|entry| !is_unborn(&entry.file_name())))
-        {
-            let message =
-                format!("{} holds other files and no ledger of a study; choose an empty folder with --out", folder.display());
-            return Err(Trouble::new(Exit::Refused, message));
+        // read once more: of several processes that begin at the same time, one has
+        match Self::title(folder)? {
+            Some(found) => refuse_other(folder, &found, title)?,
+            None => {
+                let message =
+                    format!("{} holds other files and no ledger of a study; choose an empty folder with --out", folder.display());
+                return Err(Trouble::new(Exit::Refused, message));
+            }
         }
-        fs::create_dir_all(folder).or_trouble(Exit::Failed, || cannot("create the folder", folder))?;
-        write_aside(&folder.join("ledger.json"), &pretty(title))?;
-        Ok(ledger)
+        Ok(Self::at(folder))
     }
 
     /// The ledger that is known to be in `folder`.
@@ -90,6 +88,30 @@ impl Ledger {
     }
 }
 
+/// Begins a ledger, unless the folder holds anything, or another process is faster.
+fn begin(folder: &Path, title: &Title) -> Result<()> {
+    let others = fs::read_dir(folder).map(|entries| entries.flatten().any(|entry| !is_unborn(&entry.file_name())));
+    if folder.is_dir() && others.unwrap_or(false) {
+        return Ok(());
+    }
+    fs::create_dir_all(folder).or_trouble(Exit::Failed, || cannot("create the folder", folder))?;
+    let path = folder.join("ledger.json");
+    let begun = folder.join(format!("ledger.json.{}.part", thread_name()));
+    write_aside(&begun, &pretty(title))?;
+    // a link, unlike a new name, does not replace; where the file system has no links, the last of several wins
+    match fs::hard_link(&begun, &path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            fs::rename(&begun, &path).or_trouble(Exit::Failed, || cannot("write", &path))
+        }
+        _ => fs::remove_file(&begun).or_trouble(Exit::Failed, || cannot("write", &path)),
+    }
+}
+
+/// A name that nobody else has now.
+fn thread_name() -> String {
+    format!("{}-{:?}", std::process::id(), std::thread::current().id()).replace(['(', ')'], "")
+}
+
 /// Whether this is what a process left that died while it began a ledger.
 fn is_unborn(name: &std::ffi::OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with("ledger.json.") && name.ends_with(".part"))
@@ -108,7 +130,10 @@ fn refuse_other(folder: &Path, found: &Title, wanted: &Title) -> Result<()> {
     compare("device", &was.device, &is.device);
     compare("threads", &was.threads.to_string(), &is.threads.to_string());
     compare("images (SHA-256)", &was.stimuli.sha256, &is.stimuli.sha256);
+    compare("classes", &was.classes.join(", "), &is.classes.join(", "));
     let none = || "none".to_owned();
+    let note = |cause: &Cause| cause.stimuli.note.clone().unwrap_or_else(none);
+    compare("note on the images", &note(was), &note(is));
     let weights = |cause: &Cause| cause.weights_sha256.clone().unwrap_or_else(none);
     compare("given weights (SHA-256)", &weights(was), &weights(is));
     if changes.is_empty() {
@@ -233,7 +258,8 @@ impl Case {
 #[derive(Debug)]
 pub struct OpenCase {
     folder: PathBuf,
-    _lock: File,
+    /// Held as long as the case can change.
+    _lock: Option<File>,
     /// What is committed.
     pub case: Case,
 }
@@ -259,8 +285,13 @@ pub struct ReadingFile {
 }
 
 impl OpenCase {
-    /// Takes a case, beginning it if it is new. None if another process holds it.
+    /// Takes a case, beginning it if it is new. None if another process holds it. A case that is done changes no more, and
+    /// anybody can have it.
     pub fn take(folder: &Path, begun: Case) -> Result<Option<Self>> {
+        if let Some(case) = Case::read(folder)?.filter(Case::is_done) {
+            check_belongs(folder, &case, &begun)?;
+            return Ok(Some(Self { folder: folder.to_owned(), _lock: None, case }));
+        }
         fs::create_dir_all(folder).or_trouble(Exit::Failed, || cannot("create the folder", folder))?;
         let path = folder.join("lock");
         let lock = File::create(&path).or_trouble(Exit::Failed, || cannot("create", &path))?;
@@ -278,7 +309,7 @@ impl OpenCase {
             }
             None => begun,
         };
-        Ok(Some(Self { folder: folder.to_owned(), _lock: lock, case }))
+        Ok(Some(Self { folder: folder.to_owned(), _lock: Some(lock), case }))
     }
 
     /// Its folder.

@@ -121,9 +121,9 @@ impl RdmRequest {
 
     /// That no result takes the place of another, or of what it is made from.
     fn check_places(&self) -> Result<()> {
-        let is =
-            |a: &Path, b: &Path| a == b || std::fs::canonicalize(a).is_ok_and(|a| std::fs::canonicalize(b).is_ok_and(|b| a == b));
-        let sources = [Some(Path::new(&self.activations)), self.labels.as_deref().map(Path::new)];
+        let is = |a: &Path, b: &Path| a == b || real(a).is_some_and(|a| real(b) == Some(a));
+        let sources = [Some(arrays::file(&self.activations)), self.labels.as_deref().map(arrays::file)];
+        let sources = sources.map(|file| file.map(PathBuf::from));
         let results = [Some(self.output.as_path()), self.picture.as_deref()];
         let overwritten = results.iter().flatten().find(|result| sources.iter().flatten().any(|source| is(result, source)));
         if let Some(result) = overwritten {
@@ -226,6 +226,13 @@ fn deliver(path: &Path, bytes: &[u8]) -> Result<()> {
     }
 }
 
+/// Where a file is or will be, whatever way leads there.
+fn real(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    let to_be = || Some(std::fs::canonicalize(folder?).ok()?.join(path.file_name()?));
+    std::fs::canonicalize(path).ok().or_else(to_be)
+}
+
 fn value(value: Option<f64>) -> String {
     value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.6}"))
 }
@@ -247,7 +254,8 @@ fn patterns(place: &str, distance: Distance) -> Result<(Vec<f32>, usize)> {
 
 /// Takes away what a distance does not see.
 fn sightless(values: &mut [f64], images: usize, features: usize, distance: Distance) {
-    if features == 0 {
+    // what is not finite is told by its own place
+    if features == 0 || values.iter().any(|value| !value.is_finite()) {
         return;
     }
     match distance {

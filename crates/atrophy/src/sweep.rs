@@ -1,5 +1,7 @@
 //! A whole study: every subject's schooling, then every arm on every subject.
 
+use std::path::PathBuf;
+
 use neuro::record::Cause;
 use neuro::study::{Arm, TrialSeeds};
 
@@ -43,7 +45,7 @@ pub fn run(lab: &Lab<'_>, ledger: &Ledger, cause: &Cause, screen: &mut Screen) -
         }
         match pass {
             Pass { left, .. } if left == Left::default() => return Ok(Standing::Done),
-            Pass { left, worked } if !worked || !left.failed.is_empty() => return Ok(Standing::Left(left)),
+            Pass { left, worked, .. } if !worked || !left.failed.is_empty() => return Ok(Standing::Left(left)),
             _ => {}
         }
     }
@@ -61,6 +63,8 @@ enum Going {
 struct Pass {
     /// There was a case to do.
     worked: bool,
+    /// Folders of subjects that failed; several seeds may share one.
+    failed_subjects: Vec<PathBuf>,
     left: Left,
 }
 
@@ -79,6 +83,9 @@ fn run_seed(
     if arms.is_empty() && Case::read(&folder)?.is_some_and(|case| case.is_done()) {
         return Ok(Going::On);
     }
+    if pass.failed_subjects.contains(&folder) {
+        return Ok(Going::On);
+    }
     let Some(mut schooled) = OpenCase::take(&folder, begun)? else {
         pass.left.elsewhere += 1 + arms.len();
         return Ok(Going::On);
@@ -89,6 +96,7 @@ fn run_seed(
         End::Halted => return Ok(Going::Halted),
         End::Failed(reason) => {
             pass.left.failed.push(reason);
+            pass.failed_subjects.push(folder);
             return Ok(Going::On);
         }
     }

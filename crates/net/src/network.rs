@@ -182,7 +182,8 @@ impl Network {
                     Activity::Maps(match &mode {
                         // statistics are given and nothing is differentiated: what follows can be part of the convolution
                         Mode::Perceiving(statistics, _) => {
-                            let normalised = parts.next_if(|next| matches!(next.kind, Kind::Normalisation { .. })).is_some();
+                            let normalised =
+                                !relu && parts.next_if(|next| matches!(next.kind, Kind::Normalisation { .. })).is_some();
                             let layer = normalised.then(|| statistics[cursor.statistics].layer(&values[at + 2..]));
                             cursor.parameter += 2 * usize::from(normalised);
                             cursor.statistics += usize::from(normalised);

@@ -9,6 +9,7 @@ use atrophy::screen::Screen;
 use atrophy::study_file::{self, StudyFile};
 use atrophy::sweep::{self, Standing};
 use atrophy::trial::Lab;
+use neuro::architecture::Architecture;
 use neuro::images::Stimuli;
 use neuro::record::Cause;
 use neuro::responses::Showing;
@@ -32,7 +33,20 @@ fn run(file: &StudyFile, stimuli: &Stimuli, out: &Path, steps: usize) -> Standin
 /// The same until `halt`, which is asked before each step, says so.
 fn run_until(file: &StudyFile, stimuli: &Stimuli, out: &Path, halt: &dyn Fn() -> bool) -> Standing {
     let showing = Showing::new(stimuli.test.labels(), None, &stimuli.classes);
-    let architecture = file.study.check(stimuli.train.shape(), stimuli.classes.len(), stimuli.test.len()).unwrap();
+    let title = title(file, stimuli);
+    let architecture = architecture(file, stimuli);
+    let ledger = Ledger::open(out, &title).unwrap();
+    let device = net::Device::Cpu;
+    let lab = Lab { study: &file.study, stimuli, showing, architecture, device, given_weights: None, halt };
+    sweep::run(&lab, &ledger, &title.cause, &mut Screen::silent()).unwrap()
+}
+
+fn architecture(file: &StudyFile, stimuli: &Stimuli) -> Architecture {
+    file.study.check(stimuli.train.shape(), stimuli.classes.len(), stimuli.test.len()).unwrap()
+}
+
+fn title(file: &StudyFile, stimuli: &Stimuli) -> Title {
+    let architecture = architecture(file, stimuli);
     let cause = Cause {
         format: FORMAT,
         study_sha256: file.sha256(),
@@ -47,11 +61,7 @@ fn run_until(file: &StudyFile, stimuli: &Stimuli, out: &Path, halt: &dyn Fn() ->
         synapses: architecture.synapses(),
         weights_sha256: None,
     };
-    let title = Title { name: file.name.clone(), cause: cause.clone(), study: file.resolved() };
-    let ledger = Ledger::open(out, &title).unwrap();
-    let device = net::Device::Cpu;
-    let lab = Lab { study: &file.study, stimuli, showing, architecture, device, given_weights: None, halt };
-    sweep::run(&lab, &ledger, &cause, &mut Screen::silent()).unwrap()
+    Title { name: file.name.clone(), cause, study: file.resolved() }
 }
 
 /// All files of a folder and what is in them.
@@ -136,6 +146,41 @@ fn a_case_that_another_process_gives_back_is_done_after_all() {
         false
     };
     assert_eq!(run_until(&file, &stimuli, &out, &halt), Standing::Done);
+}
+
+#[test]
+fn of_studies_that_begin_at_the_same_time_one_has_the_folder() {
+    let toy = Toy::new();
+    let (file, stimuli) = read(&toy, &[]);
+    let title = title(&file, &stimuli);
+    for round in 0..20 {
+        let out = toy.path(&format!("together-{round}"));
+        let all_ready = std::sync::Barrier::new(4);
+        let begin = |threads: usize| {
+            let mine = Title { cause: Cause { threads, ..title.cause.clone() }, ..title.clone() };
+            all_ready.wait();
+            Ledger::open(&out, &mine).is_ok()
+        };
+        let begun: Vec<bool> = std::thread::scope(|scope| {
+            let all: Vec<_> = (1..=4).map(|threads| scope.spawn(move || begin(threads))).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let winner = Ledger::title(&out).unwrap().unwrap().cause.threads;
+        let expected: Vec<bool> = (1..=4).map(|threads| threads == winner).collect();
+        assert_eq!(begun, expected, "round {round}");
+    }
+}
+
+/// A subject is done and another process looks at it: its trials are free all the same.
+#[test]
+fn a_subject_that_is_done_can_be_had_by_all() {
+    let toy = Toy::new();
+    let (file, stimuli) = read(&toy, &[]);
+    let out = toy.path("out");
+    assert_eq!(run(&file, &stimuli, &out, 3), Standing::Halted, "after the schooling");
+    let lock = std::fs::File::create(out.join("subjects/network-1-data-1/lock")).unwrap();
+    lock.try_lock().unwrap();
+    assert_eq!(run(&file, &stimuli, &out, usize::MAX), Standing::Done);
 }
 
 #[test]

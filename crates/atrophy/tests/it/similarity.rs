@@ -169,7 +169,11 @@ fn results_go_where_they_are_sent_and_take_nothings_place() {
     exit 2
     error: ./a.npy would be overwritten; give the result another name
     ");
-    insta::assert_snapshot!(toy.atrophy("rdm a.npy -o b.npy --picture b.npy").refused(), @"
+    insta::assert_snapshot!(toy.atrophy("rdm two.npz:conv1 -o two.npz").refused(), @"
+    exit 2
+    error: two.npz would be overwritten; give the result another name
+    ");
+    insta::assert_snapshot!(toy.atrophy("rdm a.npy -o b.npy --picture ./b.npy").refused(), @"
     exit 2
     error: the matrix and its picture cannot be the same file
     ");
