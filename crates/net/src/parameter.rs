@@ -74,7 +74,8 @@ impl Parameter {
     fn descend_by_engine(&mut self, gradient: Tensor<1>, lesson: &Lesson, rate: f64) {
         let (decay, keep) = (lesson.decay.get(), lesson.momentum.get());
         let mut gradient = match &self.alive {
-            Some(alive) => gradient * alive.numbers.clone(),
+            // a negative gradient times 0 is -0, and lost synapses are +0 to the last bit
+            Some(alive) => gradient * alive.numbers.clone() + 0.0,
             None => gradient,
         };
         if decay > 0.0 {

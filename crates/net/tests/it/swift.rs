@@ -4,7 +4,8 @@ use net::{Device, Network};
 use neuro::architecture::{Architecture, Blueprint, Depth};
 use neuro::images::{Images, Shape};
 use neuro::injury::Injury;
-use neuro::quantity::Positive;
+use neuro::lesson::Lesson;
+use neuro::quantity::{NonNegative, Positive};
 use neuro::responses::Showing;
 use neuro::seed::{Address, Seed};
 
@@ -47,6 +48,31 @@ fn they_do_what_the_engines_operations_do() {
         for (ours, theirs) in swift_after.iter().zip(&stock_after) {
             assert!(batch_norm || (ours - theirs).abs() < 1e-3 * (1.0 + theirs), "afterwards {ours}, stock {theirs}");
         }
+    }
+}
+
+#[test]
+fn lost_synapses_are_zero_to_the_last_bit_on_both() {
+    let images = images(20);
+    for device in [Device::Cpu, Device::CpuStock] {
+        let mut network = Network::newborn(vgg(true), &images, Seed(3), device);
+        network.suffer(&Injury::examples()[1].0, Seed(5));
+        // decay would hide a -0
+        let lesson = Lesson { decay: NonNegative::try_from(0.0).unwrap(), ..lesson(1) };
+        network.learn_epoch(&lesson, &images, Seed(1), Address::default(), &mut |_| {}).unwrap();
+        let state = network.state();
+        let file = safetensors::SafeTensors::deserialize(&state).unwrap();
+        let mut checked = 0;
+        for (mask, alive) in file.iter().filter_map(|(name, view)| Some((name.strip_suffix("_mask")?, view.data()))) {
+            for name in [mask.to_owned(), format!("{mask}_momentum")] {
+                let values = file.tensor(&name).unwrap().data().chunks_exact(4);
+                for (value, _) in values.zip(alive).filter(|(_, alive)| **alive == 0) {
+                    assert_eq!(value, [0; 4], "{name} on {device}");
+                    checked += 1;
+                }
+            }
+        }
+        assert!(checked as u64 == 2 * network.lesion().lost() && checked > 0);
     }
 }
 
