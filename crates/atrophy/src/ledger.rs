@@ -90,21 +90,19 @@ impl Ledger {
 
 /// Begins a ledger, unless the folder holds anything, or another process is faster.
 fn begin(folder: &Path, title: &Title) -> Result<()> {
-    let others = fs::read_dir(folder).map(|entries| entries.flatten().any(|entry| !is_unborn(&entry.file_name())));
-    if folder.is_dir() && others.unwrap_or(false) {
+    if fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(|entry| !is_unborn(&entry.file_name()))) {
         return Ok(());
     }
-    fs::create_dir_all(folder).or_trouble(Exit::Failed, || cannot("create the folder", folder))?;
+    create_folder(folder)?;
     let path = folder.join("ledger.json");
     let begun = folder.join(format!("ledger.json.{}.part", thread_name()));
     write_aside(&begun, &pretty(title))?;
     // a link, unlike a new name, does not replace; where the file system has no links, the last of several wins
-    match fs::hard_link(&begun, &path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            fs::rename(&begun, &path).or_trouble(Exit::Failed, || cannot("write", &path))
-        }
-        _ => fs::remove_file(&begun).or_trouble(Exit::Failed, || cannot("write", &path)),
-    }
+    let named = match fs::hard_link(&begun, &path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => fs::rename(&begun, &path),
+        _ => fs::remove_file(&begun),
+    };
+    named.and_then(|()| sync_folder(folder)).or_trouble(Exit::Failed, || cannot("write", &path))
 }
 
 /// A name that nobody else has now.
@@ -292,7 +290,7 @@ impl OpenCase {
             check_belongs(folder, &case, &begun)?;
             return Ok(Some(Self { folder: folder.to_owned(), _lock: None, case }));
         }
-        fs::create_dir_all(folder).or_trouble(Exit::Failed, || cannot("create the folder", folder))?;
+        create_folder(folder)?;
         let path = folder.join("lock");
         let lock = File::create(&path).or_trouble(Exit::Failed, || cannot("create", &path))?;
         match lock.try_lock() {
@@ -334,7 +332,7 @@ impl OpenCase {
         }
         if let Some((record, files)) = outcome.reading {
             let folder = self.folder.join(reading_folder(record.step, record.phase));
-            fs::create_dir_all(&folder).or_trouble(Exit::Failed, || cannot("create the folder", &folder))?;
+            create_folder(&folder)?;
             files.iter().try_for_each(|file| write_aside(&folder.join(&file.name), &file.bytes))?;
             next.records.push(record);
             if keep_states && let Some(state) = &next.state {
@@ -469,19 +467,34 @@ pub fn write_aside(path: &Path, bytes: &[u8]) -> Result<()> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&aside, path)?;
-        #[cfg(unix)]
-        if let Some(folder) = path.parent() {
-            // the parent of a bare name is the empty path, which is no folder
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+        path.parent().map_or(Ok(()), sync_folder)
     };
     let written = write();
     if written.is_err() {
         let _ = fs::remove_file(&aside);
     }
     written.or_trouble(Exit::Failed, || cannot("write", path))
+}
+
+/// Makes a folder, and those that lead to it, so that they survive a crash of the machine.
+fn create_folder(folder: &Path) -> Result<()> {
+    let new: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    let create = || -> std::io::Result<()> {
+        fs::create_dir_all(folder)?;
+        new.iter().filter_map(|folder| folder.parent()).try_for_each(sync_folder)
+    };
+    create().or_trouble(Exit::Failed, || cannot("create the folder", folder))
+}
+
+/// Makes the names in a folder last. Only Unix has a way to.
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        // the parent of a bare name is the empty path, which is no folder
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn cannot(what: &str, path: &Path) -> String {
