@@ -325,6 +325,19 @@ mod tests {
     }
 
     #[test]
+    fn arms_that_lost_unlike_shares_are_compared_with_both_named() {
+        let mut evidence = example::evidence(2, 2);
+        let untreated = evidence.trials.iter_mut().filter(|trial| trial.arm == "untreated");
+        untreated.flat_map(|trial| &mut trial.records).for_each(|record| record.fraction_lost /= 2.0);
+        let view = View::new(&evidence);
+        let last: Vec<String> = table::comparisons(&view)[..3].iter().map(|c| comparison_row(c).last).collect();
+        let told = |i: usize, losses: &str| assert!(last[i].contains(&format!("(step 2, {losses}; n = 2 pairs")), "{}", last[i]);
+        told(0, "36.0 % and 18.0 % lost");
+        told(1, "36.0 % lost");
+        told(2, "18.0 % lost");
+    }
+
+    #[test]
     fn a_number_is_not_torn_from_its_unit() {
         assert_eq!(unbroken("92.3 ± 0.8 % (n = 3)"), "92.3\u{a0}±\u{a0}0.8\u{a0}% (n\u{a0}=\u{a0}3)");
         assert!(!page(&example::evidence(2, 2)).contains(" %"));

@@ -105,6 +105,8 @@ mod tests {
         let loss = course(&schooling, 10, |epoch| epoch.loss);
         assert_eq!(loss.epochs.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 3, 3, 2, 2, 2, 2, 2, 1]);
         assert_eq!(loss.epochs[0][0], evidence.schooling[0].1[0].loss);
+        let figure = figure(&View::new(&evidence)).unwrap();
+        assert!(figure.caption.contains("(n = 1–3)") && figure.canvas.standalone().contains("n = 1–3 networks"));
     }
 
     #[test]
