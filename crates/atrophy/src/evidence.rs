@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use neuro::record::{EpochRecord, Evidence, TrialRecords};
 use neuro::study::{Study, TrialSeeds};
 
+use crate::disk;
 use crate::ledger::{self, Case, Ledger};
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
@@ -26,8 +27,8 @@ pub fn report(folder: &Path) -> Result<Reported> {
     for artifact in &artifacts {
         let path = folder.join(&artifact.name);
         let parent = path.parent().unwrap_or(folder);
-        std::fs::create_dir_all(parent).or_trouble(Exit::Failed, || format!("cannot create the folder {}", parent.display()))?;
-        ledger::write_aside(&path, &artifact.bytes)?;
+        disk::create_folder(parent)?;
+        disk::write_aside(&path, &artifact.bytes)?;
     }
     let trials = evidence.study.arms.len() * evidence.study.seeds.trials().len();
     let trials_done = evidence.trials.iter().filter(|trial| trial.done).count();

@@ -12,7 +12,6 @@
 //! The rename of `case.json` is the commit: what it names is on disk and whole, and nothing else is believed.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use neuro::record::{Cause, EpochRecord, Phase, RdmPicture, Record};
@@ -20,6 +19,7 @@ use neuro::study::TrialSeeds;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::disk::{cannot, create_folder, sync_folder, write_aside};
 use crate::study_file::sha256;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
@@ -95,7 +95,7 @@ fn begin(folder: &Path, title: &Title) -> Result<()> {
     }
     create_folder(folder)?;
     let path = folder.join("ledger.json");
-    let begun = folder.join(format!("ledger.json.{}.part", thread_name()));
+    let begun = folder.join(format!("ledger.json.{}.part", author()));
     write_aside(&begun, &pretty(title))?;
     // a link, unlike a new name, does not replace; where the file system has no links, the last of several wins
     let named = match fs::hard_link(&begun, &path) {
@@ -105,8 +105,8 @@ fn begin(folder: &Path, title: &Title) -> Result<()> {
     named.and_then(|()| sync_folder(folder)).or_trouble(Exit::Failed, || cannot("write", &path))
 }
 
-/// A name that nobody else has now.
-fn thread_name() -> String {
+/// The process and thread: a name that nobody else has now.
+fn author() -> String {
     format!("{}-{:?}", std::process::id(), std::thread::current().id()).replace(['(', ')'], "")
 }
 
@@ -454,51 +454,6 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(Trouble::new(Exit::Failed, format!("{}: {error}", cannot("read", path)))),
     }
-}
-
-/// Writes a file so that it is there whole or not at all, and survives a crash of the machine: written aside, synced, renamed,
-/// and the folder synced so that the name lasts too.
-pub fn write_aside(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let aside = path.with_file_name(name);
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&aside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)?;
-        path.parent().map_or(Ok(()), sync_folder)
-    };
-    let written = write();
-    if written.is_err() {
-        let _ = fs::remove_file(&aside);
-    }
-    written.or_trouble(Exit::Failed, || cannot("write", path))
-}
-
-/// Makes a folder, and those that lead to it, so that they survive a crash of the machine.
-fn create_folder(folder: &Path) -> Result<()> {
-    let new: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
-    let create = || -> std::io::Result<()> {
-        fs::create_dir_all(folder)?;
-        new.iter().filter_map(|folder| folder.parent()).try_for_each(sync_folder)
-    };
-    create().or_trouble(Exit::Failed, || cannot("create the folder", folder))
-}
-
-/// Makes the names in a folder last. Only Unix has a way to.
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        // the parent of a bare name is the empty path, which is no folder
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
-fn cannot(what: &str, path: &Path) -> String {
-    format!("cannot {what} {}", path.display())
 }
 
 fn damaged(path: &Path) -> String {

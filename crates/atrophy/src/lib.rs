@@ -13,6 +13,7 @@ pub mod sweep;
 pub mod trial;
 
 pub mod course;
+mod disk;
 pub mod ledger;
 
 pub mod evidence;

@@ -7,7 +7,7 @@ use rsa::{Distance, Method, Prepared, Rdm, bootstrap, linear_cka};
 use serde_json::{Value, json};
 
 use crate::arrays::{self, Array, Values};
-use crate::ledger::write_aside;
+use crate::disk::write_aside;
 use crate::npy;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
