@@ -257,15 +257,24 @@ impl fmt::Display for Plan {
         let Work { epochs, readings, images_learned, images_read, floating_point_operations } = self.work;
         writeln!(
             f,
-            "\nwork       {} epochs and {} readings: {} images learned from, {} looked at, {:.3} PFLOP",
+            "\nwork       {} epochs and {} readings: {} images learned from, {} looked at, {}",
             HumanCount(epochs as u64),
             HumanCount(readings as u64),
             HumanCount(images_learned),
             HumanCount(images_read),
-            floating_point_operations / 1e15
+            operations(floating_point_operations)
         )?;
         writeln!(f, "memory     about {} at the peak", size(self.memory_bytes))?;
         writeln!(f, "disk       about {}", size(self.disk_bytes))
+    }
+}
+
+/// "1.2 PFLOP".
+fn operations(count: f64) -> String {
+    match count {
+        ..1e12 => format!("{:.1} GFLOP", count / 1e9),
+        ..1e15 => format!("{:.1} TFLOP", count / 1e12),
+        _ => format!("{:.1} PFLOP", count / 1e15),
     }
 }
 
