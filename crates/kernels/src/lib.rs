@@ -11,7 +11,6 @@
 //! | the same, with normalisation by given statistics and pool | [`convolve_and`] | |
 //! | batch normalisation, with ReLU | [`normalise_by_batch`], [`normalise_by`] | [`normalise_by_batch_back`] |
 //! | the same and a max-pool | [`normalise_by_batch_and_pool`] | [`normalise_by_batch_and_pool_back`] |
-//! | ReLU alone | [`relu`] | [`relu_back`] |
 //! | max-pool 2×2 | [`pool()`] | [`pool_back`] |
 //! | dense layer, with bias and ReLU | [`dense()`] | [`dense_back`] |
 //! | stochastic gradient descent with lost weights | [`descend`] | |
@@ -94,7 +93,7 @@ pub use normalisation::{
     normalise_by_batch_and_pool_back, normalise_by_batch_back,
 };
 pub use panel::add_panel_products;
-pub use pool::{pool, pool_back, relu, relu_back};
+pub use pool::{pool, pool_back};
 pub use simd::Simd;
 
 /// How many maps (images, or what a layer made of them) there are, and how large each is.

@@ -1,4 +1,4 @@
-//! Max-pooling 2×2, and ReLU where no other operation has taken it along.
+//! Max-pooling 2×2.
 
 use crate::scratch::{Target, written};
 use crate::simd::{BLOCK, Lanes, Simd, Work, read};
@@ -43,28 +43,6 @@ pub fn pool_back(x: &[f32], at: Maps, channels: usize, y: &[f32], dy: &[f32]) ->
     };
     // SAFETY: the pieces are all rows of the result; each writes its two rows of the input, and the last of an image an odd row too.
     unsafe { written(x.len(), write) }
-}
-
-/// `max(x, 0)`, number by number; what is not a number stays so.
-#[must_use]
-pub fn relu(x: &[f32]) -> Vec<f32> {
-    let simd = Simd::current();
-    let write = |y: Target| pieces(x.len(), 4096, x.len(), |range| simd.run(Relu { x, range, y }));
-    // SAFETY: the pieces are all numbers.
-    unsafe { written(x.len(), write) }
-}
-
-/// The gradient of [`relu`] with respect to its input, given its output `y` and the gradient with respect to that.
-///
-/// # Panics
-/// If the two are not equally long.
-#[must_use]
-pub fn relu_back(y: &[f32], dy: &[f32]) -> Vec<f32> {
-    assert_eq!(y.len(), dy.len(), "output of a ReLU and its gradient");
-    let simd = Simd::current();
-    let write = |dx: Target| pieces(y.len(), 4096, y.len(), |range| simd.run(ReluBack { y, dy, range, dx }));
-    // SAFETY: the pieces are all numbers.
-    unsafe { written(y.len(), write) }
 }
 
 pub(crate) fn half(at: Maps) -> Maps {
@@ -191,49 +169,6 @@ impl PoolBack<'_> {
             }
             if height % 2 == 1 && within + 1 == height / 2 {
                 self.dx.at(line(height - 1)).write_bytes(0, width * self.channels);
-            }
-        }
-    }
-}
-
-struct Relu<'a> {
-    x: &'a [f32],
-    range: Range<usize>,
-    y: Target<'a>,
-}
-
-impl Work for Relu<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        assert!(self.range.end <= self.x.len() && self.y.len() == self.x.len());
-        for at in self.range.clone().step_by(BLOCK) {
-            let count = BLOCK.min(self.range.end - at);
-            // SAFETY: `count` numbers of the range, which is this task's own.
-            unsafe { L::load_first(self.x.as_ptr().add(at), count).relu().store_first(self.y.at(at), count) };
-        }
-    }
-}
-
-struct ReluBack<'a> {
-    y: &'a [f32],
-    dy: &'a [f32],
-    range: Range<usize>,
-    dx: Target<'a>,
-}
-
-impl Work for ReluBack<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        assert!(self.range.end <= self.y.len() && self.dy.len() == self.y.len() && self.dx.len() == self.y.len());
-        for at in self.range.clone().step_by(BLOCK) {
-            let count = BLOCK.min(self.range.end - at);
-            // SAFETY: `count` numbers of the range, which is this task's own.
-            unsafe {
-                let output = L::load_first(self.y.as_ptr().add(at), count);
-                let gradient = L::load_first(self.dy.as_ptr().add(at), count);
-                gradient.through_relu(output).store_first(self.dx.at(at), count);
             }
         }
     }
