@@ -19,7 +19,7 @@ use neuro::study::TrialSeeds;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::disk::{cannot, create_folder, sync_folder, write_aside};
+use crate::disk::{cannot, create_folder, write_aside, write_once};
 use crate::study_file::sha256;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
@@ -94,20 +94,7 @@ fn begin(folder: &Path, title: &Title) -> Result<()> {
         return Ok(());
     }
     create_folder(folder)?;
-    let path = folder.join("ledger.json");
-    let begun = folder.join(format!("ledger.json.{}.part", author()));
-    write_aside(&begun, &pretty(title))?;
-    // a link, unlike a new name, does not replace; where the file system has no links, the last of several wins
-    let named = match fs::hard_link(&begun, &path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => fs::rename(&begun, &path),
-        _ => fs::remove_file(&begun),
-    };
-    named.and_then(|()| sync_folder(folder)).or_trouble(Exit::Failed, || cannot("write", &path))
-}
-
-/// The process and thread: a name that nobody else has now.
-fn author() -> String {
-    format!("{}-{:?}", std::process::id(), std::thread::current().id()).replace(['(', ')'], "")
+    write_once(&folder.join("ledger.json"), &pretty(title))
 }
 
 /// Whether this is what a process left that died while it began a ledger.
