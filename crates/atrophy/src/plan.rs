@@ -286,3 +286,16 @@ fn size(bytes: u64) -> String {
         _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::operations;
+
+    #[test]
+    fn work_is_told_in_the_unit_that_fits() {
+        assert_eq!(
+            [2.5e9, 1e12, 4.8e12, 1e15, 65.17e15].map(operations),
+            ["2.5 GFLOP", "1.0 TFLOP", "4.8 TFLOP", "1.0 PFLOP", "65.2 PFLOP"]
+        );
+    }
+}
