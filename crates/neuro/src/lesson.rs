@@ -9,7 +9,8 @@ use crate::quantity::{Fraction, NonNegative, Positive};
 
 /// How a network learns for a number of epochs by stochastic gradient descent on the training images.
 /// Momentum starts at rest: every lesson is a fresh optimiser.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Lesson {
     /// Passes over the training images.
     pub epochs: u32,

@@ -165,15 +165,59 @@ pub enum ProbeImages {
     PerClass(NonZeroU32),
 }
 
-/// Which weights stay on disk when a trial is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// Which checkpoints stay on disk when a trial is done, besides the healthy network, the last one of each trial, and those that other
+/// arms start from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
-    /// The healthy network and the last state of each trial.
+    /// No others. Written `"last"`.
     #[default]
     Last,
-    /// Also the state behind every reading.
+    /// The checkpoint behind every reading. Written `"every-reading"`.
     EveryReading,
+    /// Those at the ends of these steps. Written `[5, 10]`.
+    Steps(Vec<u32>),
+}
+
+impl Serialize for Keep {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Keep::Last => serializer.serialize_str("last"),
+            Keep::EveryReading => serializer.serialize_str("every-reading"),
+            Keep::Steps(steps) => steps.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Keep {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl<'de> serde::de::Visitor<'de> for Written {
+            type Value = Keep;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("\"last\", \"every-reading\" or a list of steps such as [5, 10]")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Keep, E> {
+                match word {
+                    "last" => Ok(Keep::Last),
+                    "every-reading" => Ok(Keep::EveryReading),
+                    other => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
+                }
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Keep, A::Error> {
+                let mut steps = Vec::new();
+                while let Some(step) = list.next_element::<NonZeroU32>()? {
+                    steps.push(step.get());
+                }
+                steps.sort_unstable();
+                steps.dedup();
+                Ok(Keep::Steps(steps))
+            }
+        }
+        deserializer.deserialize_any(Written)
+    }
 }
 
 /// One course of disease and therapy.
@@ -182,12 +226,29 @@ pub enum Keep {
 pub struct Arm {
     /// Name in tables and figures; also the name of its folder.
     pub name: ArmName,
+    /// Where it begins: after a step of another arm, or with the healthy network if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     /// Number of steps.
     pub steps: NonZeroU32,
     /// What a step takes.
     pub injury: Injury,
     /// What the network does about it.
     pub plasticity: Plasticity,
+}
+
+/// A branch: an arm that begins with the network of another arm, as it was at the end of one of its steps, lesion and all. Its own
+/// steps are counted on from there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// Folder of another study that the arm belongs to, relative to the current folder; this study if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study: Option<PathBuf>,
+    /// The arm that is branched from.
+    pub arm: ArmName,
+    /// After which of its steps.
+    pub step: NonZeroU32,
 }
 
 /// Name of an arm: letters, digits, space, `-`, `_`, `.`, `+`; safe as the name of a folder everywhere.
