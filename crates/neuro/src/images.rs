@@ -112,8 +112,26 @@ pub struct Stimuli {
     pub test: Images,
     /// Names of the classes, by label.
     pub classes: Vec<String>,
+    /// Checksum of each set alone.
+    pub checksums: Checksums,
     /// Where the images came from.
     pub provenance: Provenance,
+}
+
+/// SHA-256 of each of the three sets alone, in hexadecimal, so that a result can be tied to the images it depends on and to
+/// no others: a network's training to the training set, a score to the test set. Equal sets have equal checksums,
+/// whichever place they have among the three.
+///
+/// What is summed up, in this order: channels, height, width and number of images as 64-bit, the labels as 16-bit
+/// little-endian numbers, then the pixels, image after image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checksums {
+    /// Of the images that networks learn from.
+    pub train: String,
+    /// Of the images that a therapy may look at.
+    pub assessment: String,
+    /// Of the images that results are scored on.
+    pub test: String,
 }
 
 /// Where images came from, for the record and the methods paragraph.
@@ -125,6 +143,6 @@ pub struct Provenance {
     pub source: String,
     /// What a reader must know about this copy of the data (text of a `NOTE.txt` beside the files), if anything.
     pub note: Option<String>,
-    /// SHA-256 over shape, labels and pixels of the three sets, in hexadecimal.
+    /// SHA-256 over the three sets in turn, in hexadecimal: training, assessment, test, each laid out as for [`Checksums`].
     pub sha256: String,
 }

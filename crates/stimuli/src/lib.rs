@@ -14,7 +14,7 @@ mod shapes;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use neuro::images::{Images, Provenance, Shape, Stimuli};
+use neuro::images::{Checksums, Images, Provenance, Shape, Stimuli};
 use neuro::study::StimuliChoice;
 use sha2::{Digest, Sha256};
 
@@ -109,20 +109,21 @@ struct Collection {
 
 impl Collection {
     fn into_stimuli(self) -> Stimuli {
-        let sha256 = checksum([&self.train, &self.assessment, &self.test]);
+        let sets = [&self.train, &self.assessment, &self.test];
+        let (sha256, [train, assessment, test]) = rayon::join(|| checksum(&sets), || sets.map(|images| checksum(&[images])));
         Stimuli {
             train: self.train,
             assessment: self.assessment,
             test: self.test,
             classes: self.classes,
+            checksums: Checksums { train, assessment, test },
             provenance: Provenance { name: self.name, source: self.source, note: self.note, sha256 },
         }
     }
 }
 
-/// SHA-256 over the three sets in turn: channels, height, width and number of images as 64-bit, labels as 16-bit
-/// little-endian numbers, then the pixels.
-fn checksum(sets: [&Images; 3]) -> String {
+/// SHA-256 over sets in turn, in the layout that [`Checksums`] describes.
+fn checksum(sets: &[&Images]) -> String {
     let mut hash = Sha256::new();
     for images in sets {
         let Shape { channels, height, width } = images.shape();
@@ -204,7 +205,32 @@ mod tests {
             let eight = |number: u8| [number, 0, 0, 0, 0, 0, 0, 0];
             [eight(1), eight(1), eight(2), eight(count)].concat()
         };
+        let sum = |bytes: Vec<u8>| hexadecimal(&Sha256::digest(bytes));
         let bytes = [sizes(1), vec![2, 1, 7, 8], sizes(0), sizes(0)].concat();
-        assert_eq!(checksum([&one, &empty(), &empty()]), hexadecimal(&Sha256::digest(bytes)));
+        let collection = Collection {
+            name: String::new(),
+            source: String::new(),
+            note: None,
+            classes: vec![],
+            train: one,
+            assessment: empty(),
+            test: empty(),
+        };
+        let stimuli = collection.into_stimuli();
+        assert_eq!(stimuli.provenance.sha256, sum(bytes));
+        assert_eq!(stimuli.checksums.train, sum([sizes(1), vec![2, 1, 7, 8]].concat()));
+        assert_eq!(stimuli.checksums.assessment, sum(sizes(0)));
+        assert_eq!(stimuli.checksums.test, sum(sizes(0)));
+    }
+
+    /// A score does not depend on how many images there were to learn from.
+    #[test]
+    fn the_checksum_of_a_set_depends_on_no_other_set() {
+        let draw = |train, assessment, test| shapes::load(shapes::counts(train, assessment, test)).checksums;
+        let (some, more) = (draw(20, 10, 30), draw(40, 20, 30));
+        assert_eq!(some.test, more.test);
+        assert_ne!(some.train, more.train);
+        assert_ne!(some.assessment, more.assessment);
+        assert_ne!(some.train, draw(20, 10, 30).test);
     }
 }

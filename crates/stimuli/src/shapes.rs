@@ -326,7 +326,7 @@ mod tests {
     fn none_may_be_asked_for() {
         let stimuli = load(counts(1, 0, 1));
         assert!(stimuli.assessment.is_empty());
-        assert_eq!(stimuli.provenance.sha256, checksum([&stimuli.train, &stimuli.assessment, &stimuli.test]));
+        assert_eq!(stimuli.provenance.sha256, checksum(&[&stimuli.train, &stimuli.assessment, &stimuli.test]));
     }
 
     const FIGURES: [Figure; 11] = [
