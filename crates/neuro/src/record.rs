@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::images::Provenance;
+use crate::images::{Checksums, Provenance};
 use crate::reading::{Confusions, Reading};
 use crate::study::{Study, TrialSeeds};
 
@@ -160,6 +160,8 @@ pub struct Cause {
     pub device: String,
     /// Where the images came from.
     pub stimuli: Provenance,
+    /// Checksum of each set of images alone.
+    pub checksums: Checksums,
     /// Number of training, assessment and test images.
     pub images: [usize; 3],
     /// Names of the classes.

@@ -1,0 +1,200 @@
+//! What a study asks for: every case, with all that its numbers depend on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use neuro::course::Course;
+use neuro::injury::Injury;
+use neuro::record::Cause;
+use neuro::seed::Seed;
+use neuro::study::{Arm, Keep, Study, TrialSeeds};
+
+use crate::case::{Questions, Wanted};
+use crate::error::{LedgerError, Result};
+use crate::folder::Entry;
+use crate::spec::{CaseKey, CaseSpec, Start};
+
+/// A case that a study asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AskedCase {
+    /// Its name by content.
+    pub key: CaseKey,
+    /// All that its numbers depend on.
+    pub spec: CaseSpec,
+    /// What the study wants of it.
+    pub wanted: Wanted,
+    /// Its arm; none for a subject.
+    pub arm: Option<String>,
+    /// Its seeds.
+    pub seeds: TrialSeeds,
+    /// Number of its seed in the study, from 0: trials of one number are compared as pairs.
+    pub seed: usize,
+}
+
+/// All cases of a study, seed by seed, each behind the one that it starts from. Arms that do the same, and trials that differ in a seed
+/// that decides nothing, are one case and listed as often as they are asked for. `borrowed` are the cases of other studies that arms
+/// start from.
+pub fn cases(study: &Study, cause: &Cause, borrowed: &[Entry]) -> Result<Vec<AskedCase>> {
+    let mut all: Vec<AskedCase> = Vec::new();
+    for (seed, seeds) in study.seeds.trials().into_iter().enumerate() {
+        let subject = subject(study, cause, seeds, seed);
+        let mut begun = vec![None; study.arms.len()];
+        for index in in_order(study)? {
+            let start = start(study, index, seeds, &subject.key, &begun, borrowed)?;
+            begun[index] = Some(trial(study, cause, index, start, seeds, seed));
+        }
+        all.push(subject);
+        all.extend(in_order(study)?.into_iter().filter_map(|index| begun[index].take()));
+    }
+    keep_starts(study, &mut all);
+    Ok(all)
+}
+
+fn subject(study: &Study, cause: &Cause, seeds: TrialSeeds, seed: usize) -> AskedCase {
+    let lesson = study.schooling.lesson();
+    let start = match &cause.weights_sha256 {
+        Some(weights) => Start::Weights(weights.clone()),
+        None => Start::Seed(seeds.network),
+    };
+    let taught = lesson.epochs > 0;
+    let spec = CaseSpec {
+        data_seed: taught.then_some(seeds.data),
+        lesson: taught.then_some(lesson),
+        ..of(study, cause, start)
+    };
+    let wanted = Wanted { course: Course::of_schooling(&study.schooling), questions: questions(study, cause), kept: BTreeSet::new() };
+    AskedCase { key: spec.key(), spec, wanted, arm: None, seeds: seeds.subject(), seed }
+}
+
+fn trial(study: &Study, cause: &Cause, arm: usize, start: Start, seeds: TrialSeeds, seed: usize) -> AskedCase {
+    let arm = &study.arms[arm];
+    let course = Course::of_arm(arm, &study.schooling);
+    let lesson = course.lesson.clone().filter(|lesson| lesson.epochs > 0);
+    let spec = CaseSpec {
+        injury: arm.injury.clone(),
+        injury_seed: course.injures().then_some(seeds.injury),
+        data_seed: lesson.as_ref().map(|_| seeds.data),
+        lesson,
+        ..of(study, cause, start)
+    };
+    let kept = kept(&study.keep, &course);
+    let wanted = Wanted { course, questions: questions(study, cause), kept };
+    AskedCase { key: spec.key(), spec, wanted, arm: Some(arm.name.to_string()), seeds, seed }
+}
+
+/// A case of which nothing is said yet but what all have in common.
+fn of(study: &Study, cause: &Cause, start: Start) -> CaseSpec {
+    CaseSpec {
+        method: CaseSpec::METHOD,
+        start,
+        network: study.network.clone(),
+        classes: cause.classes.len(),
+        images: cause.checksums.train.clone(),
+        injury: Injury::None,
+        injury_seed: None,
+        lesson: None,
+        data_seed: None,
+        device: cause.device.clone(),
+    }
+}
+
+fn questions(study: &Study, cause: &Cause) -> Questions {
+    let (layers, measures) = (study.probe.layers.clone(), study.measures.clone());
+    Questions { images: cause.checksums.test.clone(), probe: study.probe.images, layers, measures }
+}
+
+/// After how many steps of its course a trial keeps its network.
+fn kept(keep: &Keep, course: &Course) -> BTreeSet<u64> {
+    let kept: Vec<u64> = match keep {
+        Keep::Last => Vec::new(),
+        Keep::EveryReading => course.moments().map(|(before, _)| before).collect(),
+        Keep::Steps(stages) => stages.iter().filter_map(|stage| course.end_of(*stage)).collect(),
+    };
+    kept.into_iter().map(|done| course.last_change(done)).filter(|after| *after > 0).collect()
+}
+
+/// Where arms start that branch: their starts keep their networks.
+fn keep_starts(study: &Study, all: &mut [AskedCase]) {
+    let branches: Vec<(String, u32)> = study
+        .arms
+        .iter()
+        .filter_map(|arm| arm.start.as_ref())
+        .filter(|start| start.study.is_none())
+        .map(|start| (start.arm.to_string(), start.step.get()))
+        .collect();
+    for case in all.iter_mut() {
+        let here = branches.iter().filter(|(arm, _)| case.arm.as_ref() == Some(arm));
+        let ends = here.filter_map(|(_, step)| case.wanted.course.end_of(*step));
+        let kept: Vec<u64> = ends.map(|end| case.wanted.course.last_change(end)).filter(|after| *after > 0).collect();
+        case.wanted.kept.extend(kept);
+    }
+    // cases that several arms share keep what any of them needs
+    let mut shared: BTreeMap<CaseKey, BTreeSet<u64>> = BTreeMap::new();
+    all.iter().for_each(|case| shared.entry(case.key.clone()).or_default().extend(&case.wanted.kept));
+    all.iter_mut().for_each(|case| case.wanted.kept.clone_from(&shared[&case.key]));
+}
+
+/// The arms, each behind the one that it starts from.
+fn in_order(study: &Study) -> Result<Vec<usize>> {
+    let mut order: Vec<usize> = Vec::new();
+    while order.len() < study.arms.len() {
+        let ready = |arm: &Arm| match &arm.start {
+            Some(start) if start.study.is_none() => order.iter().any(|done| study.arms[*done].name == start.arm),
+            _ => true,
+        };
+        match (0..study.arms.len()).find(|index| !order.contains(index) && ready(&study.arms[*index])) {
+            Some(next) => order.push(next),
+            None => {
+                let stuck = study.arms.iter().enumerate().find(|(index, _)| !order.contains(index)).expect("an arm is left").1;
+                let why = "it starts from an arm that is not there, or from itself by a detour".to_owned();
+                return Err(LedgerError::Start { arm: stuck.name.to_string(), why });
+            }
+        }
+    }
+    Ok(order)
+}
+
+fn start(
+    study: &Study,
+    arm: usize,
+    seeds: TrialSeeds,
+    subject: &CaseKey,
+    begun: &[Option<AskedCase>],
+    borrowed: &[Entry],
+) -> Result<Start> {
+    let arm = &study.arms[arm];
+    let Some(start) = &arm.start else { return Ok(Start::Case { key: subject.clone(), step: 0 }) };
+    let step = start.step.get();
+    if let Some(folder) = &start.study {
+        let of = folder.display().to_string();
+        let found = borrowed.iter().find(|entry| {
+            entry.borrowed.as_deref() == Some(of.as_str()) && entry.arm.as_deref() == Some(start.arm.as_str()) && entry.seeds == seeds
+        });
+        return found.map(|entry| Start::Case { key: entry.key.clone(), step }).ok_or_else(|| LedgerError::Start {
+            arm: arm.name.to_string(),
+            why: format!(
+                "{of} has no trial of arm '{}' with the seeds {} of network, {} of injury and {} of data",
+                start.arm, seeds.network.0, seeds.injury.0, seeds.data.0
+            ),
+        });
+    }
+    let parent = study.arms.iter().position(|other| other.name == start.arm);
+    let parent = parent.and_then(|parent| begun[parent].as_ref()).expect("arms come in order");
+    if parent.wanted.course.end_of(step).is_none() {
+        let (first, last) = parent.wanted.course.stages.clone().into_inner();
+        let why = format!("it starts after step {step} of arm '{}', whose steps are {first} to {last}", start.arm);
+        return Err(LedgerError::Start { arm: arm.name.to_string(), why });
+    }
+    Ok(Start::Case { key: parent.key.clone(), step })
+}
+
+impl AskedCase {
+    /// Its folder, as long as no other case has that name.
+    pub fn readable_name(&self) -> String {
+        let TrialSeeds { network, injury, data } = self.seeds;
+        let (Seed(network), Seed(injury), Seed(data)) = (network, injury, data);
+        match &self.arm {
+            None => format!("subjects/network-{network}-data-{data}"),
+            Some(arm) => format!("trials/{arm}/network-{network}-injury-{injury}-data-{data}"),
+        }
+    }
+}

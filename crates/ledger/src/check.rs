@@ -1,0 +1,239 @@
+//! Every file of a study's folder against its checksum, and what can be done about those that were harmed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::case::Case;
+use crate::disk::{read_if_there, sha256};
+use crate::error::{LedgerError, Result};
+use crate::folder::{self, case_folders};
+use crate::lock::Lock;
+use crate::open::{self, LOCK, parse, pretty, read_file};
+use crate::twin::{self, Pair, twin_of};
+
+/// The checksums of the report's files, as `sha256sum` writes them.
+pub const REPORT_SUMS: &str = "report.sha256";
+
+/// A file that is not what was committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub what: String,
+    /// What mends it.
+    pub remedy: Remedy,
+}
+
+/// What mends a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// An index is put back from its twin.
+    FromTwin,
+    /// A twin is made anew from its index.
+    FromIndex,
+    /// A reading is made again, from its checkpoint if that is kept.
+    ReadAgain,
+    /// A checkpoint is computed again, from the one before it.
+    ComputeAgain,
+    /// A whole case is computed again, from what it starts from.
+    BeginAgain,
+    /// The report is made again.
+    Report,
+    /// The study is run again: cases are found by their content.
+    RunAgain,
+}
+
+impl std::fmt::Display for Remedy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Remedy::FromTwin => "--repair puts it back from its twin",
+            Remedy::FromIndex => "--repair makes it again from the file beside it",
+            Remedy::ReadAgain => "--repair makes the reading again",
+            Remedy::ComputeAgain => "--repair computes the checkpoint again",
+            Remedy::BeginAgain => "--repair computes the whole case again",
+            Remedy::Report => "--repair, or `atrophy report`, makes the report again",
+            Remedy::RunAgain => "remove it and its twin and run the study again: its cases are found by their content",
+        })
+    }
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Files that were looked at.
+    pub files: usize,
+    /// Those that are not what was committed.
+    pub faults: Vec<Fault>,
+}
+
+/// Verifies every file in a study's folder that anything names: the ledger, all cases whether still asked for or not, the report. Reads
+/// all of them whole.
+///
+/// # Errors
+/// If there is no study in the folder, or the disk fails.
+pub fn check(folder: &Path) -> Result<Checked> {
+    let mut checked = Checked::default();
+    let index = folder.join(folder::INDEX);
+    match twin::look(&index)? {
+        Pair::Nothing => return Err(LedgerError::NoStudy { folder: folder.to_owned() }),
+        pair => drop(checked.index(&index, pair, Remedy::RunAgain, |bytes| folder::parse(&index, bytes).is_ok())),
+    }
+    for name in case_folders(folder) {
+        checked.case(&folder.join(name))?;
+    }
+    checked.report(folder)?;
+    Ok(checked)
+}
+
+impl Checked {
+    fn fault(&mut self, path: &Path, what: impl Into<String>, remedy: Remedy) {
+        self.faults.push(Fault { path: path.to_owned(), what: what.into(), remedy });
+    }
+
+    /// Looks at an index and its twin; what can be believed of it, if anything.
+    fn index(&mut self, path: &Path, pair: Pair, lost: Remedy, sound: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+        self.files += 2;
+        match pair {
+            Pair::Nothing => None,
+            Pair::Whole(bytes) if sound(&bytes) => {
+                if !path.exists() {
+                    self.fault(path, "is missing", Remedy::FromTwin);
+                }
+                Some(bytes)
+            }
+            Pair::IndexHurt(bytes) if sound(&bytes) => {
+                let what = if path.exists() { "is not what was committed" } else { "is missing" };
+                self.fault(path, what, Remedy::FromTwin);
+                Some(bytes)
+            }
+            Pair::TwinHurt(bytes) if sound(&bytes) => {
+                let twin = twin_of(path);
+                let what = if twin.exists() { "is not what was committed" } else { "is missing" };
+                self.fault(&twin, what, Remedy::FromIndex);
+                Some(bytes)
+            }
+            Pair::Whole(_) | Pair::IndexHurt(_) | Pair::TwinHurt(_) | Pair::BothHurt => {
+                self.fault(path, "and its twin cannot be believed", lost);
+                None
+            }
+        }
+    }
+
+    fn case(&mut self, folder: &Path) -> Result<()> {
+        let index = folder.join(open::INDEX);
+        let pair = twin::look(&index)?;
+        let Some(bytes) = self.index(&index, pair, Remedy::BeginAgain, |bytes| parse(&index, bytes).is_ok()) else { return Ok(()) };
+        let case = parse(&index, &bytes)?;
+        for state in &case.states {
+            self.file(folder, &state.file, Remedy::ComputeAgain);
+        }
+        for file in case.readings.iter().flat_map(|reading| &reading.files) {
+            self.file(folder, file, Remedy::ReadAgain);
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, folder: &Path, file: &crate::FileRef, remedy: Remedy) {
+        self.files += 1;
+        match read_file(folder, file) {
+            Ok(_) => {}
+            Err(LedgerError::Damaged { path, why, .. }) => self.fault(&path, why, remedy),
+            Err(error) => self.fault(&folder.join(&file.name), format!("cannot be read ({error})"), remedy),
+        }
+    }
+
+    fn report(&mut self, folder: &Path) -> Result<()> {
+        let sums = folder.join(REPORT_SUMS);
+        let Some(bytes) = read_if_there(&sums)? else {
+            if folder.join("report.html").exists() {
+                self.fault(&sums, "is missing", Remedy::Report);
+            }
+            return Ok(());
+        };
+        self.files += 1;
+        let text = String::from_utf8_lossy(&bytes);
+        let whole = text.lines().all(|line| line.split_once("  ").is_some_and(|(sum, name)| sum.len() == 64 && !name.is_empty()));
+        if !whole || !text.ends_with('\n') {
+            self.fault(&sums, "is damaged", Remedy::Report);
+            return Ok(());
+        }
+        for (sum, name) in text.lines().filter_map(|line| line.split_once("  ")) {
+            self.files += 1;
+            let path = folder.join(name);
+            match read_if_there(&path)? {
+                Some(bytes) if sha256(&bytes) == sum => {}
+                Some(_) => self.fault(&path, format!("does not have the checksum that {REPORT_SUMS} says"), Remedy::Report),
+                None => self.fault(&path, format!("is missing, and {REPORT_SUMS} names it"), Remedy::Report),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts back what can be put back by itself, and takes out of the cases what was harmed, so that it is wanted and not there: running the
+/// study then computes it again. Tells whether there is anything to compute.
+pub fn set_aside(folder: &Path, faults: &[Fault]) -> Result<bool> {
+    let mut compute = false;
+    for fault in faults {
+        match fault.remedy {
+            Remedy::FromTwin | Remedy::FromIndex => mend_pair(&fault.path)?,
+            Remedy::RunAgain => {
+                let why = fault.what.clone();
+                return Err(LedgerError::Damaged { path: fault.path.clone(), why, remedy: fault.remedy.to_string() });
+            }
+            Remedy::Report => {}
+            Remedy::ReadAgain | Remedy::ComputeAgain | Remedy::BeginAgain => compute = true,
+        }
+    }
+    for name in case_folders(folder) {
+        forget(&folder.join(name), faults)?;
+    }
+    Ok(compute)
+}
+
+/// Index and twin, each from the other.
+fn mend_pair(path: &Path) -> Result<()> {
+    let index = match path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".twin")) {
+        Some(name) => path.with_file_name(name),
+        None => path.to_owned(),
+    };
+    match twin::look(&index)? {
+        Pair::IndexHurt(bytes) | Pair::Whole(bytes) => crate::disk::write_aside(&index, &bytes),
+        // which index came before is known to the twin alone, and matters only while a commit is under way
+        Pair::TwinHurt(bytes) => twin::commit(&index, &bytes, None),
+        Pair::Nothing | Pair::BothHurt => Ok(()),
+    }
+}
+
+/// Takes harmed files out of a case's index.
+fn forget(folder: &Path, faults: &[Fault]) -> Result<()> {
+    let index = folder.join(open::INDEX);
+    let harmed = |name: &str| faults.iter().any(|fault| fault.path == folder.join(name));
+    if faults.iter().any(|fault| fault.path == index && fault.remedy == Remedy::BeginAgain) {
+        let _lock = take_lock(folder)?;
+        for path in [index.clone(), twin_of(&index)] {
+            fs::remove_file(&path).or_else(ignore_missing).map_err(|error| LedgerError::disk("remove", &path, error))?;
+        }
+        return Ok(());
+    }
+    let Some(bytes) = twin::read(&index)? else { return Ok(()) };
+    let case = parse(&index, &bytes)?;
+    let mut left = Case { ..case.clone() };
+    left.states.retain(|state| !harmed(&state.file.name));
+    left.readings.retain(|reading| !reading.files.iter().any(|file| harmed(&file.name)));
+    if left != case {
+        let _lock = take_lock(folder)?;
+        twin::commit(&index, &pretty(&left), Some(&bytes))?;
+    }
+    Ok(())
+}
+
+fn take_lock(folder: &Path) -> Result<Lock> {
+    let held = || LedgerError::Unlike(format!("{} is at work; repair when that has ended", folder.display()));
+    Lock::try_take(&folder.join(LOCK))?.ok_or_else(held)
+}
+
+fn ignore_missing(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}

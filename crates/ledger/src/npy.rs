@@ -1,0 +1,69 @@
+//! NumPy files: predictions and small pictures.
+
+use npyz::{NpyFile, WriterBuilder};
+
+/// A one-dimensional array of unsigned 16-bit numbers.
+pub fn labels(values: &[u16]) -> Vec<u8> {
+    write(&[values.len() as u64], values)
+}
+
+/// A one-dimensional array of 32-bit floats.
+pub fn list(values: &[f32]) -> Vec<u8> {
+    write(&[values.len() as u64], values)
+}
+
+/// A square array of 32-bit floats, row-major.
+pub fn square(side: usize, values: &[f32]) -> Vec<u8> {
+    write(&[side as u64, side as u64], values)
+}
+
+fn write<T: npyz::AutoSerialize + Copy>(shape: &[u64], values: &[T]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let options = npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes);
+    let mut writer = options.begin_nd().expect("writing to memory cannot fail");
+    writer.extend(values.iter().copied()).expect("writing to memory cannot fail");
+    writer.finish().expect("as many values as the shape says");
+    bytes
+}
+
+/// A square array of 32-bit counts, row-major.
+pub fn counts(side: usize, values: &[u32]) -> Vec<u8> {
+    write(&[side as u64, side as u64], values)
+}
+
+/// Reads what [`counts`] wrote: side and values.
+pub fn read_counts(bytes: &[u8]) -> Result<(usize, Vec<u32>), String> {
+    let file = NpyFile::new(bytes).map_err(|error| error.to_string())?;
+    let side = side(&file)?;
+    let values = file.into_vec::<u32>().map_err(|error| error.to_string())?;
+    Ok((side, values))
+}
+
+fn side<R: std::io::Read>(file: &NpyFile<R>) -> Result<usize, String> {
+    match file.shape() {
+        [rows, columns] if rows == columns => Ok(*rows as usize),
+        other => Err(format!("its shape is {other:?}, not square")),
+    }
+}
+
+/// Reads what [`square`] wrote: side and values.
+pub fn read_square(bytes: &[u8]) -> Result<(usize, Vec<f32>), String> {
+    let file = NpyFile::new(bytes).map_err(|error| error.to_string())?;
+    let side = side(&file)?;
+    let values = file.into_vec::<f32>().map_err(|error| error.to_string())?;
+    Ok((side, values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_comes_back() {
+        let values = [0.0, 1.0, f32::NAN, 2.0];
+        let (side, read) = read_square(&square(2, &values)).unwrap();
+        assert_eq!(side, 2);
+        assert!(read.iter().zip(values).all(|(a, b)| a.to_bits() == b.to_bits()));
+        assert!(read_square(&labels(&[1, 2])).is_err());
+    }
+}
