@@ -13,7 +13,7 @@ use neuro::responses::Showing;
 use neuro::seed::{Address, Purpose, Seed};
 use serde_json::{Value, json};
 
-use crate::command::{BUILD, with_threads};
+use crate::process::{BUILD, with_threads};
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
 /// The images of CIFAR.

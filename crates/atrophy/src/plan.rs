@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use stimuli::{Counts, Outline};
 
-use crate::course::Course;
+use neuro::course::Course;
 use crate::study_file::StudyFile;
 
 const FLOAT: u64 = 4;
@@ -139,8 +139,8 @@ impl ArmPlan {
             steps: arm.steps.get(),
             injury: arm.injury.sentence(),
             plasticity: arm.plasticity.sentence(&study.schooling.lesson()),
-            epochs: course.epochs(),
-            readings: course.readings(),
+            epochs: course.epochs() as usize,
+            readings: course.readings() as usize,
             fraction_lost: doses(arm, architecture),
         }
     }
@@ -172,10 +172,10 @@ impl Work {
         subjects.sort();
         subjects.dedup();
         let schooling = Course::of_schooling(&study.schooling);
-        let epochs = subjects.len() * schooling.epochs() + trials.len() * arms.iter().map(|arm| arm.epochs).sum::<usize>();
+        let epochs = subjects.len() * schooling.epochs() as usize + trials.len() * arms.iter().map(|arm| arm.epochs).sum::<usize>();
         // each seed's healthy network is read once more, as the yardstick of its trials
         let readings =
-            subjects.len() * schooling.readings() + trials.len() * (1 + arms.iter().map(|arm| arm.readings).sum::<usize>());
+            subjects.len() * schooling.readings() as usize + trials.len() * (1 + arms.iter().map(|arm| arm.readings).sum::<usize>());
         let (images_learned, images_read) = ((epochs * counts.train) as u64, (readings * counts.test) as u64);
         let per_image = 2.0 * architecture.multiplications() as f64;
         Self {
@@ -209,6 +209,7 @@ fn disk(study: &Study, architecture: &Architecture, outline: &Outline, work: &Wo
     let states = match study.keep {
         Keep::Last => cases,
         Keep::EveryReading => work.readings as u64,
+        Keep::Steps(steps) => cases * (1 + steps.len() as u64),
     };
     let reading = outline.counts.test as u64 * 2 + study.probe.layers.len() as u64 * 200 * 200 * FLOAT;
     states * state + work.readings as u64 * reading

@@ -7,8 +7,8 @@ use rsa::{Distance, Method, Prepared, Rdm, bootstrap, linear_cka};
 use serde_json::{Value, json};
 
 use crate::arrays::{self, Array, Values};
-use crate::disk::write_aside;
-use crate::npy;
+use ledger::disk::write_aside;
+use ledger::npy;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
 /// Pixels along each side of a picture, unless there are fewer images.
@@ -217,12 +217,12 @@ fn deliver(path: &Path, bytes: &[u8]) -> Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     match std::fs::metadata(path) {
         Ok(there) if there.is_dir() => Err(Trouble::new(Exit::Failed, format!("{}: it is a folder", cannot()))),
-        Ok(there) if there.is_file() => write_aside(&std::fs::canonicalize(path).or_trouble(Exit::Failed, cannot)?, bytes),
+        Ok(there) if there.is_file() => Ok(write_aside(&std::fs::canonicalize(path).or_trouble(Exit::Failed, cannot)?, bytes)?),
         Ok(_) => {
             let open = std::fs::OpenOptions::new().write(true).open(path);
             open.and_then(|mut file| file.write_all(bytes)).or_trouble(Exit::Failed, cannot)
         }
-        Err(_) => write_aside(path, bytes),
+        Err(_) => Ok(write_aside(path, bytes)?),
     }
 }
 

@@ -7,8 +7,7 @@ use neuro::study::Study;
 use sha2::{Digest, Sha256};
 use toml_edit::{Document, DocumentMut, Item, Value};
 
-use crate::trial::GivenWeights;
-use crate::trouble::{Exit, OrTrouble, Result, Trouble};
+use crate::trouble::{Exit, Result, Trouble};
 
 /// The studies that come with the program: name and text.
 pub const BUILT_IN: [(&str, &str); 4] = [
@@ -108,6 +107,11 @@ fn key_path(key: &str) -> impl Iterator<Item = KeyStep<'_>> {
 }
 
 impl StudyFile {
+    /// A study that a ledger holds; relative paths in it start from the current folder.
+    pub fn of_ledger(name: &str, shown: &str, study: Study) -> Self {
+        Self { name: name.to_owned(), shown: shown.to_owned(), folder: PathBuf::from("."), study, text: String::new() }
+    }
+
     /// The message for a fault of the whole study: file, line where the key stands, key, reason.
     pub fn trouble(&self, fault: &Fault) -> Trouble {
         let line = self.line_of(&fault.key).map_or_else(String::new, |line| format!(":{line}"));
@@ -136,17 +140,4 @@ impl StudyFile {
     pub fn sha256(&self) -> String {
         stimuli::hexadecimal(&Sha256::digest(self.resolved().to_string()))
     }
-}
-
-/// SHA-256 of bytes, in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    stimuli::hexadecimal(&Sha256::digest(bytes))
-}
-
-/// The given weights, if the study names any.
-pub fn given_weights(file: &StudyFile) -> Result<Option<GivenWeights>> {
-    let Some(path) = &file.study.schooling.weights else { return Ok(None) };
-    let shown = format!("{}: schooling.weights: {}", file.shown, file.folder.join(path).display());
-    let bytes = std::fs::read(file.folder.join(path)).or_trouble(Exit::Data, || shown.clone())?;
-    Ok(Some(GivenWeights { shown, bytes }))
 }

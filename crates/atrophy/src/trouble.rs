@@ -53,3 +53,17 @@ impl<T, E: Display> OrTrouble<T> for std::result::Result<T, E> {
         self.map_err(|error| Trouble::new(exit, format!("{}: {error}", what())))
     }
 }
+
+impl From<ledger::LedgerError> for Trouble {
+    fn from(error: ledger::LedgerError) -> Self {
+        use ledger::LedgerError as L;
+        let exit = match &error {
+            L::Disk { .. } | L::Gone { .. } | L::NotRepeated { .. } => Exit::Failed,
+            L::NoStudy { .. } | L::Start { .. } => Exit::Study,
+            _ => Exit::Refused,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+pub fn shown(s: &str) -> String { s.to_owned() }

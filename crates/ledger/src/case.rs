@@ -177,6 +177,11 @@ impl Case {
         self.readings.iter().filter(of_moment).find(answers)
     }
 
+    /// Whether every reading that a study wants is there.
+    pub fn has_all_readings(&self, wanted: &Wanted) -> bool {
+        wanted.course.moments().all(|(_, moment)| self.reading(moment, &wanted.questions).is_some())
+    }
+
     /// The checkpoint after so many steps.
     pub fn state(&self, after: u64) -> Option<&State> {
         self.states.iter().find(|state| state.after == after)

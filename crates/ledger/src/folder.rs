@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::asked::{AskedCase, cases};
+use crate::case::FileRef;
 use crate::disk::create_folder;
 use crate::error::{LedgerError, Result};
 use crate::lock::{Holder, Lock};
@@ -76,7 +77,20 @@ pub enum Checkpoint {
     AsBorn(Option<Seed>),
 }
 
+/// Where a checkpoint is.
+enum Found {
+    Nowhere,
+    AsBorn(Option<Seed>),
+    File(PathBuf, FileRef),
+}
+
 impl Ledger {
+    /// Refuses a folder that holds other files, or a ledger that was altered: before anything is downloaded or computed for it.
+    pub fn check_place(folder: &Path) -> Result<()> {
+        refuse_other_files(folder)?;
+        read_title(folder).map(drop)
+    }
+
     /// Opens the ledger in `folder` for a study, or begins it, and finds the place of each of its cases. What an earlier version of the
     /// study asked for and this one does not stays where it is.
     ///
@@ -179,17 +193,32 @@ impl Ledger {
 
     /// The network of a case at the end of a step, checked against its checksum; none if it is not kept.
     pub fn checkpoint(&self, key: &CaseKey, step: u32) -> Result<Option<Checkpoint>> {
-        let Some(case) = self.case(key)? else { return Ok(None) };
-        let course = case.spec.course(step);
-        let after = course.last_change(course.end_of(step).unwrap_or(0));
-        if after > 0 {
-            let Some(state) = case.state(after) else { return Ok(None) };
-            return open::read_file(&self.place(key), &state.file).map(|bytes| Some(Checkpoint::State(bytes)));
+        match self.find_checkpoint(key, step)? {
+            Found::Nowhere => Ok(None),
+            Found::AsBorn(seed) => Ok(Some(Checkpoint::AsBorn(seed))),
+            Found::File(folder, file) => open::read_file(&folder, &file).map(|bytes| Some(Checkpoint::State(bytes))),
         }
-        match &case.spec.start {
-            Start::Seed(seed) => Ok(Some(Checkpoint::AsBorn(Some(*seed)))),
-            Start::Weights(_) => Ok(Some(Checkpoint::AsBorn(None))),
-            Start::Case { key, step } => self.checkpoint(key, *step),
+    }
+
+    /// Whether the network of a case at the end of a step is kept.
+    pub fn has_checkpoint(&self, key: &CaseKey, step: u32) -> Result<bool> {
+        Ok(!matches!(self.find_checkpoint(key, step)?, Found::Nowhere))
+    }
+
+    fn find_checkpoint(&self, key: &CaseKey, step: u32) -> Result<Found> {
+        let Some(case) = self.case(key)? else { return Ok(Found::Nowhere) };
+        let course = case.spec.course(step);
+        let end = course.end_of(step).unwrap_or(0);
+        let after = course.last_change(end);
+        if case.done < end {
+            return Ok(Found::Nowhere);
+        }
+        match (&case.spec.start, case.state(after)) {
+            _ if after > 0 && case.state(after).is_none() => Ok(Found::Nowhere),
+            (_, Some(state)) if after > 0 => Ok(Found::File(self.place(key), state.file.clone())),
+            (Start::Seed(seed), _) => Ok(Found::AsBorn(Some(*seed))),
+            (Start::Weights(_), _) => Ok(Found::AsBorn(None)),
+            (Start::Case { key, step }, _) => self.find_checkpoint(key, *step),
         }
     }
 
@@ -310,7 +339,7 @@ fn borrow(folder: &Path, study: &Study, places: &mut Places) -> Result<Vec<Entry
         for seeds in study.seeds.trials() {
             let found = |entry: &&Entry| entry.arm.as_deref() == Some(start.arm.as_str()) && entry.seeds == seeds;
             let Some(trial) = there.title.cases.iter().find(found) else { continue };
-            if there.checkpoint(&trial.key, start.step.get())?.is_none() {
+            if !there.has_checkpoint(&trial.key, start.step.get())? {
                 return Err(trouble(format!(
                     "{of} has no network of arm '{}' after step {}; run that study with keep = [{}]",
                     start.arm,

@@ -1,0 +1,133 @@
+//! What all cases of a study share: images, network, questions, and the weights that schooling may start from.
+
+use ledger::{NewReading, Questions};
+use net::{Device, Network};
+use neuro::architecture::Architecture;
+use neuro::course::Moment;
+use neuro::images::Stimuli;
+use neuro::measure::{Readings, read_all, representations};
+use neuro::record::Record;
+use neuro::representation::Healthy;
+use neuro::responses::{Responses, Showing};
+use neuro::seed::Seed;
+use neuro::study::Study;
+
+use crate::screen::Screen;
+use crate::trouble::{Exit, OrTrouble, Result};
+
+/// Pixels along each side of a stored picture of a dissimilarity matrix, unless there are fewer images.
+const PICTURE_SIDE: usize = 200;
+
+/// What all cases of a study share.
+pub struct Lab<'a> {
+    /// The study.
+    pub study: &'a Study,
+    /// Its images.
+    pub stimuli: &'a Stimuli,
+    /// Which of them are shown when the network is read.
+    pub showing: Showing,
+    /// Its network, as a list of parts.
+    pub architecture: Architecture,
+    /// Where networks live.
+    pub device: Device,
+    /// The weights that schooling starts from, if the study names any.
+    pub given_weights: Option<GivenWeights>,
+}
+
+/// A file of weights to start from.
+pub struct GivenWeights {
+    /// The file as messages name it.
+    pub shown: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a network cannot be read: its activity is no longer a number.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(String);
+
+impl<'a> Lab<'a> {
+    /// A lab for this study.
+    pub fn new(
+        study: &'a Study,
+        stimuli: &'a Stimuli,
+        showing: Showing,
+        architecture: Architecture,
+        device: Device,
+        given_weights: Option<GivenWeights>,
+    ) -> Self {
+        Self { study, stimuli, showing, architecture, device, given_weights }
+    }
+
+    /// A network with random first weights.
+    pub fn newborn(&self, seed: Seed) -> Network {
+        Network::newborn(self.architecture.clone(), &self.stimuli.train, seed, self.device)
+    }
+
+    /// A network with the weights of a checkpoint.
+    pub fn restored(&self, bytes: &[u8], from: impl FnOnce() -> String) -> Result<Network> {
+        let mut network = self.blank();
+        network.restore(bytes).or_trouble(Exit::Refused, from)?;
+        Ok(network)
+    }
+
+    /// A network with the weights that the study gives.
+    pub fn taught_elsewhere(&self) -> Result<Network> {
+        let given = self.given_weights.as_ref().expect("a case that starts from weights belongs to a study that gives them");
+        let mut network = self.blank();
+        network.restore(&given.bytes).or_trouble(Exit::Data, || given.shown.clone())?;
+        Ok(network)
+    }
+
+    fn blank(&self) -> Network {
+        Network::newborn(self.architecture.clone(), &self.stimuli.train, Seed(0), self.device)
+    }
+
+    /// Looks at the weights that the study gives, if it gives any, before anything is begun, and says what a person must know of them.
+    pub fn check_given_weights(&self, screen: &Screen) -> Result<()> {
+        let Some(given) = &self.given_weights else { return Ok(()) };
+        let _ = (screen, ZERO_SHARE_TOLD);
+        self.blank().restore(&given.bytes).or_trouble(Exit::Data, || given.shown.clone())
+    }
+
+    /// Shows the network all test images.
+    pub fn perceive(&self, network: &Network, screen: &mut Screen) -> std::result::Result<Responses, Unreadable> {
+        let watch = &mut |images| screen.perceived(images);
+        let responses = network.perceive(&self.stimuli.test, &self.showing, &self.study.probe.layers, watch);
+        Ok(responses)
+    }
+
+    /// Responses as what later ones are compared with.
+    pub fn healthy(&self, responses: Responses) -> Healthy {
+        Healthy::new(responses, representations(&self.study.measures, &self.study.probe.layers))
+    }
+
+    /// All that the study's measures say of these responses.
+    pub fn read(
+        &self,
+        healthy: &Healthy,
+        now: &Responses,
+        network: &Network,
+        moment: Moment,
+        questions: Questions,
+    ) -> std::result::Result<NewReading, Unreadable> {
+        let Study { measures, probe, .. } = self.study;
+        let read = read_all(measures, &probe.layers, healthy, now, &self.showing, PICTURE_SIDE);
+        let Readings { readings, confusions, pictures } = read.map_err(|error| Unreadable(error.to_string()))?;
+        let lesion = network.lesion();
+        let record = Record {
+            step: moment.stage,
+            phase: moment.phase,
+            fraction_lost: lesion.fraction_lost(),
+            synapses_lost: lesion.lost(),
+            readings,
+            confusions,
+        };
+        let pictures = pictures.into_iter().map(|(layer, picture)| (layer, picture.side, picture.values)).collect();
+        Ok(NewReading { record, questions, predictions: now.answers.predictions.clone(), pictures })
+    }
+}
+
+/// A trained network has hardly a weight that is exactly 0; with more than this share somebody has pruned it.
+const ZERO_SHARE_TOLD: f64 = 0.01;

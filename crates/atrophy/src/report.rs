@@ -1,0 +1,66 @@
+//! From the ledger to the report: everything that is committed, gathered, drawn, and written beside it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use ledger::check::REPORT_SUMS;
+use ledger::disk::{create_folder, sha256, write_aside};
+use ledger::{Ledger, care, evidence};
+use serde_json::{Value, json};
+
+use crate::trouble::{Exit, OrTrouble, Result};
+
+/// What a report was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// The page.
+    pub page: PathBuf,
+    /// Trials that are done.
+    pub trials_done: usize,
+    /// Trials whose network failed.
+    pub trials_failed: usize,
+    /// Trials of the study.
+    pub trials: usize,
+}
+
+impl Reported {
+    /// For programs.
+    pub fn told(&self) -> Value {
+        let page = self.page.to_string_lossy();
+        json!({ "report": page, "trials_done": self.trials_done, "trials_failed": self.trials_failed, "trials": self.trials })
+    }
+}
+
+/// Makes the report of a study's folder anew from its records, and writes it there with its checksums.
+pub fn make(folder: &Path) -> Result<Reported> {
+    let _lock = Ledger::lock(folder).map_err(|error| match Ledger::at(folder) {
+        Err(reason) => reason,
+        Ok(_) => error,
+    })?;
+    let evidence = evidence::gather(folder)?;
+    let artifacts = ::report::render(&evidence).or_trouble(Exit::Failed, || "cannot draw the report".to_owned())?;
+    let mut sums = String::new();
+    for artifact in &artifacts {
+        let path = folder.join(&artifact.name);
+        create_folder(path.parent().unwrap_or(folder))?;
+        write_aside(&path, &artifact.bytes)?;
+        sums += &format!("{}  {}\n", sha256(&artifact.bytes), artifact.name);
+    }
+    let before = std::fs::read_to_string(folder.join(REPORT_SUMS)).unwrap_or_default();
+    write_aside(&folder.join(REPORT_SUMS), sums.as_bytes())?;
+    remove_outdated(folder, &before, &sums);
+    care::sweep(folder)?;
+    let trials = evidence.study.arms.len() * evidence.study.seeds.trials().len();
+    let trials_done = evidence.trials.iter().filter(|trial| trial.done).count();
+    let trials_failed = evidence.trials.iter().filter(|trial| trial.failure.is_some()).count();
+    Ok(Reported { page: folder.join("report.html"), trials_done, trials_failed, trials })
+}
+
+/// Removes figures of an earlier report that this one does not have.
+fn remove_outdated(folder: &Path, before: &str, now: &str) {
+    let names = |sums: &str| sums.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name.to_owned()).collect();
+    let (before, now): (BTreeSet<String>, BTreeSet<String>) = (names(before), names(now));
+    for name in before.difference(&now).filter(|name| name.starts_with("figures/") && !name.contains("..")) {
+        let _ = std::fs::remove_file(folder.join(name));
+    }
+}
