@@ -1,12 +1,18 @@
+use std::fs;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use neuro::images::Images;
 use tempfile::TempDir;
 
 use super::*;
 use crate::download::tests::{Manner, serve};
+use crate::file::md5;
+use crate::layout::{CIFAR10, CIFAR100};
+use crate::set::Archive;
 
 /// A set of two training files with five images each and four test images, in three classes.
 const TINY: CifarSet = CifarSet {
@@ -22,6 +28,7 @@ const TINY: CifarSet = CifarSet {
     test_images: 4,
     label_bytes: 1,
     class_file: "names.txt",
+    moments: None,
     classes: &["cat", "dog", "owl"],
 };
 
