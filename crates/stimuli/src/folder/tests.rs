@@ -150,3 +150,98 @@ fn more_than_there_is_is_refused_by_key() {
     );
     assert_eq!(message(100_000, 0), "stimuli.folder.size: 100000 pixels are not a size of image; choose 1 to 4096");
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused_before_anything_is_read() {
+    let root = folder();
+    for name in ["train/cat/a.png", "test/Owl/y.png"] {
+        let path = root.path().join(name);
+        let picture = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        crate::file::tests::no_files(&path, |kind| {
+            let path = root.path().to_owned();
+            let message = crate::file::tests::promptly(move || outline(&path, 8, 0)).unwrap_err().to_string();
+            assert!(message.contains(name), "{message}");
+            let is_named = if kind == "a folder" { "this is not a PNG or JPEG picture" } else { "not a file: " };
+            assert!(message.contains(is_named), "{message}");
+        });
+        fs::write(&path, picture).unwrap();
+    }
+    crate::file::tests::no_files(&root.path().join("NOTE.txt"), |kind| {
+        let path = root.path().to_owned();
+        let message = crate::file::tests::promptly(move || load(&path, 8, 0)).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("this is {kind}, not a file: ")), "{message}");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn classes_may_be_called_anything() {
+    use std::os::unix::ffi::OsStrExt;
+    let root = tempfile::tempdir().unwrap();
+    let names: [&[u8]; 6] = [b"a\x1b[31m", b"caf\xe9", "naïve".as_bytes(), "Ελληνικά".as_bytes(), "猫".as_bytes(), b"two\nlines"];
+    for set in ["train", "test"] {
+        for name in names {
+            let class = root.path().join(set).join(OsStr::from_bytes(name));
+            fs::create_dir_all(&class).unwrap();
+            plain(7).save(class.join("a.png")).unwrap();
+        }
+    }
+    let shown = [r"a\u{1b}[31m", "caf\u{fffd}", "naïve", r"two\u{a}lines", "Ελληνικά", "猫"];
+    assert_eq!(load(root.path(), 8, 0).unwrap().classes, shown);
+
+    // two names that would be shown alike
+    for set in ["train", "test"] {
+        let class = root.path().join(set).join(OsStr::from_bytes(b"caf\xe8"));
+        fs::create_dir_all(&class).unwrap();
+        plain(7).save(class.join("a.png")).unwrap();
+    }
+    assert_eq!(message(&root), "two classes are named 'caf\u{fffd}': ROOT; rename the folders of the classes");
+}
+
+#[test]
+fn a_message_stays_short_whatever_things_are_called() {
+    let evil = "\u{1b}[2J\u{7}".repeat(30);
+    let check = |message: String| {
+        assert!(message.chars().count() <= 400 && !message.contains(char::is_control), "{message:?}");
+    };
+    let make = |path: String| {
+        let root = folder();
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+        check(load(root.path(), 8, 0).unwrap_err().to_string());
+    };
+    make(format!("train/{evil}/a.png"));
+    make(format!("test/{evil}/a.png"));
+    make(format!("train/cat/{evil}.png"));
+    make(format!("train/cat/{evil}"));
+    make(format!("train/{evil}"));
+    check(load(Path::new(&format!("{evil}/{evil}/{evil}")), 8, 0).unwrap_err().to_string());
+
+    let root = folder();
+    fs::rename(root.path().join("train/cat"), root.path().join("train").join(&evil)).unwrap();
+    fs::rename(root.path().join("test/cat"), root.path().join("test").join(&evil)).unwrap();
+    check(load(root.path(), 8, 1_000).unwrap_err().to_string());
+    fs::remove_dir_all(root.path().join("train/Owl")).unwrap();
+    fs::remove_dir_all(root.path().join("test/Owl")).unwrap();
+    check(load(root.path(), 8, 3).unwrap_err().to_string());
+}
+
+#[test]
+fn a_folder_that_is_missing_says_where_it_was_looked_for() {
+    let root = tempfile::tempdir().unwrap();
+    let message = outline(&root.path().join("pictures"), 8, 0).unwrap_err().to_string();
+    let missing = root.path().join("pictures").display().to_string();
+    let next = "a relative `path` starts from the folder of the study file, whatever --data says";
+    assert_eq!(message, format!("the folder of pictures is missing: {missing}; {next}"));
+}
+
+#[test]
+fn an_outline_knows_the_test_pictures_of_each_class() {
+    let root = folder();
+    (0..5).for_each(|index| save(&root, &format!("test/cat/{index}.png"), &plain(1)));
+    let outline = outline(root.path(), 8, 0).unwrap();
+    assert_eq!((outline.classes, outline.test_per_class), (vec!["Owl".to_owned(), "cat".to_owned()], Some(vec![1, 6])));
+}

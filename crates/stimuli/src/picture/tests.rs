@@ -104,3 +104,57 @@ fn the_end_of_a_preview_is_not_the_end() {
         assert!(is_cut_short(&head[..length]));
     }
 }
+
+/// A PNG file of a few bytes that claims to hold a picture of this size.
+fn claims(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    RgbImage::new(1, 1).write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).unwrap();
+    bytes[16..20].copy_from_slice(&width.to_be_bytes());
+    bytes[20..24].copy_from_slice(&height.to_be_bytes());
+    // the checksum of a chunk covers its type and content
+    let mut crc = flate2::Crc::new();
+    crc.update(&bytes[12..29]);
+    bytes[29..33].copy_from_slice(&crc.sum().to_be_bytes());
+    bytes
+}
+
+#[test]
+fn a_picture_that_claims_more_than_a_machine_holds_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("bomb.png");
+    for (width, height) in [(100_000, 100_000), (10_001, 10_000), (1, 2_000_000_000), (u32::MAX >> 1, u32::MAX >> 1)] {
+        fs::write(&path, claims(width, height)).unwrap();
+        let message = read(&path, 8).unwrap_err().to_string();
+        assert!(message.starts_with("the picture cannot be read ("), "{message}");
+        assert!(message.to_lowercase().contains("limit"), "{width} x {height}: {message}");
+    }
+    // a JPEG file: the size stands in the segment 0xffc0
+    let mut bytes = Vec::new();
+    RgbImage::new(8, 8).write_to(&mut Cursor::new(&mut bytes), ImageFormat::Jpeg).unwrap();
+    let at = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    bytes[at + 5..at + 9].fill(0xff);
+    fs::write(&path, bytes).unwrap();
+    let message = read(&path, 8).unwrap_err().to_string();
+    assert!(message.to_lowercase().contains("limit"), "{message}");
+}
+
+#[test]
+fn an_empty_picture_and_one_that_is_far_too_large_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a.png");
+    let file = fs::File::create(&path).unwrap();
+    let message = read(&path, 8).unwrap_err().to_string();
+    assert!(message.starts_with("the picture cannot be read (the file is empty): "), "{message}");
+    file.set_len(6 << 30).unwrap();
+    let message = read(&path, 8).unwrap_err().to_string();
+    assert!(message.starts_with("the file is too large: more than 300000000 bytes: "), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_picture_may_be_a_link() {
+    let root = tempfile::tempdir().unwrap();
+    save(&root, "a.png", &RgbImage::from_pixel(8, 8, Rgb([9, 9, 9])));
+    std::os::unix::fs::symlink("a.png", root.path().join("b.png")).unwrap();
+    assert_eq!(read(&root.path().join("b.png"), 8).unwrap().get_pixel(0, 0).0, [9, 9, 9]);
+}
