@@ -4,7 +4,7 @@ use neuro::record::Evidence;
 use neuro::statistics::Estimate;
 
 use crate::table;
-use crate::view::{Question, View};
+use crate::view::{Question, View, own};
 
 pub(crate) const RESULTS: &str = "results.csv";
 pub(crate) const TABLE: &str = "table.csv";
@@ -40,15 +40,17 @@ const COMPARISONS_COLUMNS: [&str; 10] = [
     "n",
 ];
 
-/// Every reading, one a line: trials as given, records in order. Floats are written so that they read back as the same
-/// bits; what is not defined is `NaN`.
+/// Every reading, one a line: trials as given, records in order, the confusions of a record after its other readings. Of an arm
+/// that branches from another, only what is its own. Floats are written so that they read back as the same bits; what is not
+/// defined is `NaN`.
 pub fn results_csv(evidence: &Evidence) -> String {
     let mut sheet = Sheet::new(&RESULTS_COLUMNS);
     for trial in &evidence.trials {
         let seeds = [trial.seeds.network, trial.seeds.injury, trial.seeds.data].map(|seed| seed.0.to_string());
-        for record in &trial.records {
+        for record in own(trial) {
             let (step, phase, lost) = (record.step.to_string(), record.phase.to_string(), float(Some(record.fraction_lost)));
-            for reading in &record.readings {
+            let confusions = record.confusions.iter().flat_map(|confusions| confusions.readings(&evidence.cause.classes));
+            for reading in record.readings.iter().cloned().chain(confusions) {
                 sheet.row(&[
                     &evidence.name,
                     &trial.arm,

@@ -59,14 +59,14 @@ fn curve(view: &View<'_>, arm: &Arm<'_>, phase: Phase, question: &Question) -> O
     let point = |step| Some(Point { step, lost: view.place(arm, step)?, estimate: arm.estimate(step, at(step), question) });
     let points = std::iter::once(0).chain(steps).filter_map(point).collect();
     let seeds = arm.trials.iter().map(|trial| seed_line(view, arm, trial, phase, question)).collect();
-    Some(Curve { arm: arm.index, phase, placed: arm.is_sham(), points, seeds })
+    Some(Curve { arm: arm.index, phase, placed: arm.is_whole(), points, seeds })
 }
 
 fn seed_line(view: &View<'_>, arm: &Arm<'_>, trial: &TrialRecords, phase: Phase, question: &Question) -> Vec<(f64, Option<f64>)> {
     let records = trial.records.iter().filter(|record| record.phase == phase || record.phase == Phase::Healthy);
     records
         .filter_map(|record| {
-            let lost = if arm.is_sham() { view.place(arm, record.step)? } else { record.fraction_lost };
+            let lost = if arm.is_whole() { view.place(arm, record.step)? } else { record.fraction_lost };
             Some((lost, question.of(record)))
         })
         .collect()

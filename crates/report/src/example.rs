@@ -1,6 +1,7 @@
 //! Evidence made up for tests: three arms with plausible curves.
 
-use neuro::record::{Cause, EpochRecord, Evidence, Phase, RdmPicture, Reading, Record, TrialRecords};
+use neuro::reading::Reading;
+use neuro::record::{Cause, EpochRecord, Evidence, Maker, Phase, RdmPicture, Record, TrialRecords};
 use neuro::study::{Study, TrialSeeds};
 
 use crate::view::Question;
@@ -19,7 +20,8 @@ pub(crate) fn evidence(seeds: u32, steps: u32) -> Evidence {
     let arms = ["retrained", "untreated", "sham"];
     let trials = arms.iter().flat_map(|arm| all.iter().map(|seeds| trial(arm, *seeds, steps))).collect();
     let schooling = all.iter().map(|seeds| (*seeds, epochs(*seeds))).collect();
-    Evidence { study, name: "example".to_owned(), cause: cause(), trials, schooling }
+    let makers = vec![(maker("AVX-512"), all.len() * (1 + arms.len()))];
+    Evidence { study, name: "example".to_owned(), cause: cause(), makers, trials, schooling }
 }
 
 pub(crate) fn study(seeds: u32, steps: u32) -> Study {
@@ -45,13 +47,19 @@ pub(crate) fn study(seeds: u32, steps: u32) -> Study {
     serde_json::from_str(&text).unwrap()
 }
 
+/// Who computed, on this instruction set.
+pub(crate) fn maker(instructions: &str) -> Maker {
+    Maker {
+        build: "atrophy 0.1.0 (3f9c1d2e)".to_owned(),
+        processor: "AMD EPYC 9B14".to_owned(),
+        instructions: instructions.to_owned(),
+    }
+}
+
 fn cause() -> Cause {
     serde_json::from_value(serde_json::json!({
-        "format": 1,
         "study_sha256": "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
-        "build": "atrophy 0.1.0",
-        "device": "cpu (AVX-512)",
-        "threads": 2,
+        "device": "cpu",
         "stimuli": {
             "name": "CIFAR-10",
             "source": "downloaded from www.cs.toronto.edu and checked against its MD5 sum.",
@@ -79,7 +87,7 @@ fn trial(arm: &str, seeds: TrialSeeds, steps: u32) -> TrialRecords {
     }
     let records = moments.iter().map(|&(step, phase)| record(arm, seeds, step, phase)).collect();
     let pictures = moments.iter().map(|&(step, phase)| picture(arm, seeds, step, phase)).collect();
-    TrialRecords { arm: arm.to_owned(), seeds, done: true, records, epochs: Vec::new(), pictures }
+    TrialRecords { arm: arm.to_owned(), seeds, done: true, failure: None, inherited: 0, records, epochs: Vec::new(), pictures }
 }
 
 /// A fixed number in -1..1 for each moment, so that seeds differ.
@@ -119,7 +127,7 @@ fn record(arm: &str, seeds: TrialSeeds, step: u32, phase: Phase) -> Record {
         readings.push(Reading::new("rdm_pairs_left_out", Some(0.0), 499_500).at(layer));
     }
     let fraction_lost = if arm == "sham" { 0.0 } else { 1.0 - 0.8f64.powi(step as i32) };
-    Record { step, phase, fraction_lost, synapses_lost: (fraction_lost * 20_024_000.0) as u64, readings }
+    Record { step, phase, fraction_lost, synapses_lost: (fraction_lost * 20_024_000.0) as u64, readings, confusions: None }
 }
 
 fn picture(arm: &str, seeds: TrialSeeds, step: u32, phase: Phase) -> RdmPicture {

@@ -16,7 +16,7 @@ pub(crate) struct Ending<'a> {
     pub(crate) arm: &'a str,
     pub(crate) step: u32,
     pub(crate) lost: f64,
-    pub(crate) sham: bool,
+    pub(crate) whole: bool,
     pub(crate) accuracy: Estimate,
     pub(crate) similarity: Option<Estimate>,
     pub(crate) broken: Broken,
@@ -54,8 +54,8 @@ fn ending<'a>(view: &View<'a>, arm: &Arm<'a>, question: &Question) -> Option<End
     let step = *arm.steps_read(arm.outcome).last()?;
     let accuracy = arm.estimate(step, arm.outcome, question)?;
     let similarity = view.similarities.first().and_then(|similarity| arm.estimate(step, arm.outcome, similarity));
-    let (lost, sham, broken) = (arm.lost(step)?, arm.is_sham(), broken(view, arm, question));
-    Some(Ending { arm: arm.name(), step, lost, sham, accuracy, similarity, broken })
+    let (lost, whole, broken) = (arm.lost(step)?, arm.is_whole(), broken(view, arm, question));
+    Some(Ending { arm: arm.name(), step, lost, whole, accuracy, similarity, broken })
 }
 
 fn broken(view: &View<'_>, arm: &Arm<'_>, question: &Question) -> Broken {
@@ -193,6 +193,6 @@ mod tests {
             endings.iter().map(|e| (e.arm, e.step, e.accuracy.n)).collect::<Vec<_>>(),
             [("retrained", 4, 2), ("untreated", 4, 3), ("sham", 4, 3)]
         );
-        assert!(endings[2].sham && endings[2].lost == 0.0);
+        assert!(endings[2].whole && endings[2].lost == 0.0);
     }
 }

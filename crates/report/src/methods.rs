@@ -4,10 +4,11 @@ use neuro::architecture::Blueprint;
 use neuro::injury::Injury;
 use neuro::lesson::Augmentation;
 use neuro::measure::{Distance, Measure, Over};
-use neuro::record::Reading;
+use neuro::reading::Reading;
+use neuro::record::Maker;
 use neuro::study::{Chance, ProbeImages, StimuliChoice, Study};
 
-use crate::view::View;
+use crate::view::{View, own};
 use crate::words::{self, capitalised, correlation, count, list, plural};
 
 /// A part of the methods with its heading.
@@ -208,7 +209,7 @@ fn left_out(view: &View<'_>) -> String {
         .evidence
         .trials
         .iter()
-        .flat_map(|trial| trial.records.iter().map(move |record| (trial, record)))
+        .flat_map(|trial| own(trial).map(move |record| (trial, record)))
         .flat_map(|(trial, record)| record.readings.iter().map(move |reading| (trial, record, reading)))
         .filter(|(_, _, reading)| reading.measure.starts_with("rdm_pairs_left_out"))
         .filter_map(|(trial, record, reading)| Some((share(reading)?, trial, record, reading)))
@@ -289,8 +290,31 @@ fn them(kinds: &[String]) -> &'static str {
 }
 
 fn software(view: &View<'_>) -> String {
-    let cause = &view.evidence.cause;
-    format!("Computed with {} on {} with {}.", cause.build, cause.device, plural(cause.threads, "thread"))
+    let evidence = view.evidence;
+    // the usual device needs no word
+    let device = match evidence.cause.device.as_str() {
+        "cpu" => String::new(),
+        other => format!(", device {other}"),
+    };
+    match evidence.makers.as_slice() {
+        [] => "Nothing has been computed yet.".to_owned(),
+        [(maker, _)] => format!("Computed with {maker}{device}."),
+        makers => {
+            let each: Vec<String> =
+                makers.iter().map(|(maker, cases)| format!("{maker}, in {}", plural(*cases, "case"))).collect();
+            format!("Computed with {}{device}. {}", each.join("; "), unlike(view).unwrap_or(ALIKE))
+        }
+    }
+}
+
+const ALIKE: &str = "Results of one build on one instruction set are the same to the last bit.";
+
+/// What must be said if parts of a study were computed by makers whose results need not agree to the last bit.
+pub(crate) fn unlike(view: &View<'_>) -> Option<&'static str> {
+    let (first, _) = view.evidence.makers.first()?;
+    let differs = |maker: &Maker| (&maker.build, &maker.instructions) != (&first.build, &first.instructions);
+    let unlike = view.evidence.makers.iter().any(|(maker, _)| differs(maker));
+    unlike.then_some("Results of different builds or instruction sets may differ in the last digits.")
 }
 
 /// What the methods cite.
@@ -382,7 +406,7 @@ mod tests {
             |e| {
                 e.study.measures = vec![serde_json::from_str(r#"{"rdm_similarity":{"method":"tau-a"}}"#).unwrap()];
             },
-            |e| e.cause.threads = 1,
+            |e| e.makers[0].0.instructions = "AVX2".to_owned(),
         ];
         for (i, change) in changes.iter().enumerate() {
             let mut evidence = base.clone();

@@ -124,7 +124,7 @@ fn ending_row<'a>(ending: &Ending<'a>) -> EndingRow<'a> {
     EndingRow {
         arm: ending.arm,
         step: ending.step,
-        lost: if ending.sham { "none".to_owned() } else { words::percent(ending.lost) },
+        lost: if ending.whole { "none".to_owned() } else { words::percent(ending.lost) },
         accuracy: words::Unit::Percent.estimate(&ending.accuracy),
         similarity: ending.similarity.map_or_else(dash, |similarity| {
             // the column n is that of accuracy
@@ -239,9 +239,11 @@ fn causes(view: &View<'_>) -> Vec<(&'static str, String)> {
         ("Study", format!("{} (SHA-256 of its resolved form {})", view.evidence.name, cause.study_sha256)),
         ("Images", format!("{} (SHA-256 {})", cause.stimuli.name, cause.stimuli.sha256)),
         ("Seeds", methods::seed_range(&view.evidence.study)),
-        ("Program", format!("{}, stored format {}", cause.build, cause.format)),
-        ("Device", format!("{}, {}", cause.device, plural(cause.threads, "thread"))),
     ];
+    causes.extend(
+        view.evidence.makers.iter().map(|(maker, cases)| ("Computed by", format!("{maker}, in {}", plural(*cases, "case")))),
+    );
+    causes.push(("Device", cause.device.clone()));
     if let Some(hash) = &cause.weights_sha256 {
         causes.push(("Given weights", format!("SHA-256 {hash}")));
     }

@@ -143,7 +143,7 @@ fn caption(view: &View<'_>, maps: &[Map<'_>], what: &str) -> String {
     let n = words::range(maps.iter().flat_map(Map::estimates).map(|estimate| estimate.n).collect::<Vec<_>>().into_iter());
     let rows = maps.first().map_or(0, |map| map.means[0].len());
     let thinned = if heat::every(height_of(rows), SIZE) > 1 { " Not every row is named." } else { "" };
-    let placed = match (maps.iter().any(|map| map.arm.is_sham()), view.partner()) {
+    let placed = match (maps.iter().any(|map| map.arm.is_whole()), view.partner()) {
         (true, Some(partner)) => {
             format!(" An arm that loses nothing is labelled with the loss of the same step of ‘{}’.", partner.name())
         }
@@ -185,7 +185,7 @@ mod tests {
         let classes: Vec<String> = (0..100).map(|i| format!("class {i}")).collect();
         for record in evidence.trials.iter_mut().flat_map(|trial| &mut trial.records) {
             let readings =
-                classes.iter().map(|class| neuro::record::Reading::new("class_accuracy", Some(0.5), 100).of_class(class));
+                classes.iter().map(|class| neuro::reading::Reading::new("class_accuracy", Some(0.5), 100).of_class(class));
             record.readings.extend(readings);
         }
         evidence.cause.classes = classes;

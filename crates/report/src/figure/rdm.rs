@@ -93,7 +93,7 @@ impl Moment {
 
     /// "48.8 % lost", or the range of the arms shown that lose synapses.
     fn loss(self, rows: &[Row<'_>], layer: &str) -> Option<String> {
-        let losing = rows.iter().filter(|row| self != Moment::Healthy && !row.arm.is_sham());
+        let losing = rows.iter().filter(|row| self != Moment::Healthy && !row.arm.is_whole());
         let shown = losing.filter(|row| self.picture(row, layer).is_some());
         let losses: Vec<f64> = shown.filter_map(|row| row.arm.lost(self.step(row, layer))).collect();
         let (least, most) = (losses.iter().copied().reduce(f64::min)?, losses.iter().copied().reduce(f64::max)?);
