@@ -6,10 +6,6 @@ use neuro::statistics::Estimate;
 use crate::table;
 use crate::view::{Question, View, own};
 
-pub(crate) const RESULTS: &str = "results.csv";
-pub(crate) const TABLE: &str = "table.csv";
-pub(crate) const COMPARISONS: &str = "comparisons.csv";
-
 const RESULTS_COLUMNS: [&str; 13] = [
     "study",
     "arm",
@@ -219,5 +215,35 @@ mod tests {
         let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
         assert_eq!(rows.len(), 3 * 2 * 2, "pairs of arms x steps x questions");
         assert!(rows.iter().all(|row| &row[9] == "3" && !row[8].is_empty()));
+    }
+
+    #[test]
+    fn confusions_are_shares_after_the_readings_of_their_record() {
+        let mut evidence = example::evidence(1, 1);
+        evidence.trials.truncate(1);
+        evidence.trials[0].records.truncate(1);
+        evidence.cause.classes = ["cat", "dog"].map(str::to_owned).to_vec();
+        let record = &mut evidence.trials[0].records[0];
+        record.readings.truncate(1);
+        record.confusions = Some(neuro::reading::Confusions { classes: 2, counts: vec![3, 1, 0, 0] });
+        let text = results_csv(&evidence);
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        let start = "example,retrained,1,1,1,0,healthy,0,,confusion,";
+        let expected = ["cat>cat,0.75,4", "cat>dog,0.25,4", "dog>cat,NaN,0", "dog>dog,NaN,0"].map(|end| format!("{start}{end}"));
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn a_branch_writes_its_own_rows_and_the_healthy_ones() {
+        let evidence = example::of_a_branch(1, 8, 5, 3);
+        let steps = |text: &str, arm: usize, step: usize| -> std::collections::BTreeSet<u32> {
+            let mut reader = csv::Reader::from_reader(text.as_bytes());
+            let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+            rows.iter().filter(|row| &row[arm] == "branch").map(|row| row[step].parse().unwrap()).collect()
+        };
+        assert_eq!(Vec::from_iter(steps(&results_csv(&evidence), 1, 5)), [0, 6, 7, 8]);
+        let view = View::new(&evidence);
+        assert_eq!(Vec::from_iter(steps(&table_csv(&view), 0, 1)), [0, 6, 7, 8]);
+        assert_eq!(Vec::from_iter(steps(&comparisons_csv(&view), 1, 2)), [6, 7, 8]);
     }
 }

@@ -1,8 +1,8 @@
 //! Evidence made up for tests: three arms with plausible curves.
 
 use neuro::reading::Reading;
-use neuro::record::{Cause, EpochRecord, Evidence, Maker, Phase, RdmPicture, Record, TrialRecords};
-use neuro::study::{Study, TrialSeeds};
+use neuro::record::{Cause, EpochRecord, Evidence, Failure, Maker, Phase, RdmPicture, Record, TrialRecords};
+use neuro::study::{Start, Study, TrialSeeds};
 
 use crate::view::Question;
 
@@ -224,5 +224,47 @@ pub(crate) fn of_many_arms(arms: usize) -> Evidence {
         evidence.study.arms.push(plan);
         evidence.trials.extend(trials.iter().map(|trial| TrialRecords { arm: name.clone(), ..trial.clone() }));
     }
+    evidence
+}
+
+/// A trial whose network failed on its way to this moment: what came before was read. At step 0 nothing was: its subject failed.
+pub(crate) fn fail(trial: &mut TrialRecords, step: u32, phase: Phase) {
+    let last = trial.records.iter().map(|record| record.step).max().unwrap();
+    trial.records.retain(|record| (record.step, record.phase) < (step, phase));
+    trial.pictures.retain(|picture| (picture.step, picture.phase) < (step, phase));
+    trial.done = false;
+    let at = if step == 0 { "schooling: epoch 2 of 10".to_owned() } else { format!("step {step} of {last}: epoch 2 of 3") };
+    trial.failure = Some(Failure { at, reason: "the loss is not a number".to_owned() });
+}
+
+/// The same with an arm `branch` of so many further steps without lessons, which begins after a step of `retrained`.
+pub(crate) fn of_a_branch(seeds: u32, steps: u32, after: u32, further: u32) -> Evidence {
+    let mut evidence = evidence(seeds, steps);
+    let mut plan = evidence.study.arms[1].clone();
+    plan.name = "branch".to_owned().try_into().unwrap();
+    plan.steps = further.try_into().unwrap();
+    plan.start = Some(Start { study: None, arm: "retrained".to_owned().try_into().unwrap(), step: after.try_into().unwrap() });
+    evidence.study.arms.push(plan);
+    for ancestor in evidence.trials[..seeds as usize].to_vec() {
+        let mut branch = TrialRecords { arm: "branch".to_owned(), inherited: after, ..ancestor };
+        branch.records.retain(|record| record.step <= after);
+        branch.pictures.retain(|picture| picture.step <= after);
+        for step in after + 1..=after + further {
+            branch.records.push(record("branch", branch.seeds, step, Phase::Injured));
+            branch.pictures.push(picture("branch", branch.seeds, step, Phase::Injured));
+        }
+        evidence.trials.push(branch);
+    }
+    evidence
+}
+
+/// A study in which much went wrong: failed and unfinished trials, a branch, two makers.
+pub(crate) fn of_all_trouble() -> Evidence {
+    let mut evidence = of_a_branch(3, 15, 5, 6);
+    fail(&mut evidence.trials[1], 8, Phase::Treated);
+    fail(&mut evidence.trials[2], 11, Phase::Treated);
+    evidence.trials[10].done = false;
+    evidence.trials[10].records.retain(|record| record.step <= 7);
+    evidence.makers.push((maker("AVX2"), 3));
     evidence
 }

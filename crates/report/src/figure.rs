@@ -15,7 +15,7 @@ mod rdm;
 
 pub(crate) mod raster;
 
-use crate::page;
+use crate::names;
 use crate::view::View;
 use svg::Canvas;
 
@@ -56,7 +56,7 @@ pub(crate) fn all(view: &View<'_>) -> anyhow::Result<Vec<Figure>> {
     let mut figures: Vec<Figure> = accuracy.chain(similarities).chain(rdm::figures(view)?).chain(rest).collect();
     if view.evidence.cause.stimuli.note.is_some() {
         // a figure may be taken out of the page, and must not leave its data's reservations behind
-        let reminder = format!("Data: {} (see the note on these data in {})", view.evidence.cause.stimuli.name, page::NAME);
+        let reminder = format!("Data: {} (see the note on these data in {})", view.evidence.cause.stimuli.name, names::PAGE);
         figures.iter_mut().for_each(|figure| figure.canvas.footnote(&reminder));
     }
     Ok(figures)
@@ -68,8 +68,22 @@ fn layered(name: &str, layer: &str, principal: bool) -> String {
     if principal { name.to_owned() } else { format!("{name}-{}", layer.chars().map(safe).collect::<String>()) }
 }
 
+/// Where branches begin, as a sentence after others; empty if there is none.
+fn branches(view: &View<'_>) -> String {
+    let told = view.begun().filter_map(|arm| Some(format!(" Arm ‘{}’ {}.", arm.name(), arm.branch()?)));
+    told.collect()
+}
+
+/// What must be said wherever means of arms are shown: what they rest on if trials failed, and of which data.
+pub(crate) fn of_means(view: &View<'_>) -> String {
+    match view.survivors() {
+        none if none.is_empty() => data(view),
+        survivors => format!("{survivors} {}", data(view)),
+    }
+}
+
 /// The sentence that names the data, wherever numbers of it are shown.
-pub(crate) fn data(view: &View<'_>) -> String {
+fn data(view: &View<'_>) -> String {
     let stimuli = &view.evidence.cause.stimuli;
     let note = if stimuli.note.is_some() { " (see the note on these data)" } else { "" };
     format!("Data: {}{note}.", stimuli.name)

@@ -6,12 +6,15 @@
 
 use neuro::record::Evidence;
 
+mod names;
 mod view;
 
+mod attrition;
 mod csv;
 mod curve;
 mod headline;
 mod methods;
+mod notice;
 mod table;
 mod words;
 
@@ -41,9 +44,9 @@ pub fn render(evidence: &Evidence) -> anyhow::Result<Vec<Artifact>> {
     let figures = figure::all(&view)?;
 
     let mut artifacts = vec![
-        Artifact { name: csv::RESULTS.to_owned(), bytes: results_csv(evidence).into_bytes() },
-        Artifact { name: csv::TABLE.to_owned(), bytes: csv::table_csv(&view).into_bytes() },
-        Artifact { name: csv::COMPARISONS.to_owned(), bytes: csv::comparisons_csv(&view).into_bytes() },
+        Artifact { name: names::RESULTS.to_owned(), bytes: results_csv(evidence).into_bytes() },
+        Artifact { name: names::TABLE.to_owned(), bytes: csv::table_csv(&view).into_bytes() },
+        Artifact { name: names::COMPARISONS.to_owned(), bytes: csv::comparisons_csv(&view).into_bytes() },
     ];
     for figure in &figures {
         let svg = figure.canvas.standalone();
@@ -51,7 +54,7 @@ pub fn render(evidence: &Evidence) -> anyhow::Result<Vec<Artifact>> {
         artifacts.push(Artifact { name: figure.file("svg"), bytes: svg.into_bytes() });
         artifacts.push(Artifact { name: figure.file("png"), bytes: png });
     }
-    artifacts.push(Artifact { name: page::NAME.to_owned(), bytes: page::html(&view, &figures)?.into_bytes() });
+    artifacts.push(Artifact { name: names::PAGE.to_owned(), bytes: page::html(&view, &figures)?.into_bytes() });
     Ok(artifacts)
 }
 
@@ -154,6 +157,8 @@ mod tests {
         cases.push(("many-classes", example::of_many_classes(100)));
         cases.push(("many-layers", example::of_many_layers(6)));
         cases.push(("many-arms", example::of_many_arms(7)));
+        cases.push(("branch", example::of_a_branch(3, 15, 5, 6)));
+        cases.push(("trouble", example::of_all_trouble()));
         for (name, evidence) in cases {
             let artifacts = render(&evidence).unwrap_or_else(|error| panic!("{name}: {error:#}"));
             show(name, &artifacts);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use neuro::record::Phase;
 use neuro::statistics::Estimate;
 
+use crate::attrition::Count;
 use crate::view::{Arm, Question, View, once, own};
 
 /// One arm at one moment.
@@ -34,6 +35,8 @@ pub(crate) struct Difference {
     /// Losses of the two arms, each its own; none of an arm that has lost nothing.
     pub(crate) lost: [Option<f64>; 2],
     pub(crate) difference: Estimate,
+    /// Its n, beside what it would be if no trial had failed.
+    pub(crate) count: Count,
 }
 
 /// Every moment of every arm, with everything that was asked.
@@ -88,7 +91,11 @@ fn difference(arm: &Arm<'_>, other: &Arm<'_>, step: u32, question: &Question) ->
     });
     let (a, b): (Vec<f64>, Vec<f64>) = once(pairs).into_iter().unzip();
     let lost = [arm, other].map(|arm| if arm.is_whole() { None } else { arm.lost(step) });
-    Some(Difference { step, lost, difference: Estimate::of_differences(&a, &b)? })
+    let difference = Estimate::of_differences(&a, &b)?;
+    let planned = arm.planned.iter().map(|&seeds| trace(seeds)).collect::<BTreeSet<_>>().len();
+    // a pair is lost with either of its trials
+    let failed = Count::worst([arm, other].map(|arm| arm.count(difference.n, step, arm.outcome))).map_or(0, |count| count.failed);
+    Some(Difference { step, lost, difference, count: Count { n: difference.n, planned, failed } })
 }
 
 impl Comparison<'_> {

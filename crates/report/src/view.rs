@@ -152,6 +152,13 @@ impl<'a> Arm<'a> {
         self.steps().filter(|record| record.phase == phase).map(|record| record.step).collect()
     }
 
+    /// "begins after step 5 of arm ‘retrained’", of a branch.
+    pub(crate) fn branch(&self) -> Option<String> {
+        let start = self.plan.start.as_ref()?;
+        let study = start.study.as_ref().map_or_else(String::new, |folder| format!(" of the study in {}", folder.display()));
+        Some(format!("begins after step {} of arm ‘{}’{study}", start.step, start.arm))
+    }
+
     /// Whether its own steps take nothing.
     pub(crate) fn is_sham(&self) -> bool {
         self.plan.injury == Injury::None
@@ -333,5 +340,66 @@ mod tests {
             1,
             "a sham has no injury to differ in"
         );
+    }
+
+    /// What an arm does is said by its plan: an injury so small that nothing was lost yet is none the less an injury.
+    #[test]
+    fn a_sham_is_a_sham_by_its_plan() {
+        let mut evidence = example::evidence(3, 2);
+        for trial in &mut evidence.trials {
+            trial.seeds.network = Seed(1);
+            trial.seeds.data = Seed(1);
+            trial.records.iter_mut().for_each(|record| record.fraction_lost = 0.0);
+        }
+        let view = View::new(&evidence);
+        assert_eq!(view.arms.iter().map(Arm::is_sham).collect::<Vec<_>>(), [false, false, true]);
+        let n = |arm: usize| view.arms[arm].estimate(2, view.arms[arm].outcome, &example::accuracy()).unwrap().n;
+        assert_eq!([n(0), n(1), n(2)], [3, 3, 1]);
+    }
+
+    /// Recovery: no more is lost after a lesion, so the branch stands at the loss it began with.
+    #[test]
+    fn a_branch_without_injury_stands_at_its_own_loss() {
+        let mut evidence = example::of_a_branch(2, 8, 5, 3);
+        evidence.study.arms[3].injury = Injury::None;
+        for trial in &mut evidence.trials[6..] {
+            let lost = trial.records.iter().find(|record| record.step == 5).map(|record| record.fraction_lost);
+            trial.records.iter_mut().filter(|r| r.step > 5).for_each(|r| r.fraction_lost = lost.unwrap_or(r.fraction_lost));
+        }
+        let view = View::new(&evidence);
+        let branch = &view.arms[3];
+        assert!(branch.is_sham() && !branch.is_whole());
+        assert_eq!([5, 6, 8].map(|step| view.place(branch, step)), [view.arms[0].lost(5); 3]);
+        assert_eq!(view.partner().unwrap().name(), "retrained");
+    }
+
+    #[test]
+    fn a_branch_has_been_influenced_by_what_came_before_it() {
+        let evidence = example::of_a_branch(2, 8, 5, 3);
+        let seeds = TrialSeeds { network: Seed(1), injury: Seed(2), data: Seed(3) };
+        let traced = |untaught: bool, plain: bool| {
+            let mut evidence = evidence.clone();
+            if untaught {
+                evidence.study.schooling.epochs = 0;
+            }
+            if plain {
+                evidence.study.arms[3].injury = Injury::None;
+            }
+            let view = View::new(&evidence);
+            let branch = &view.arms[3];
+            assert_eq!(branch.outcome, Phase::Injured, "it has no lesson of its own");
+            [(0, Phase::Healthy), branch.beginning(), (6, Phase::Injured)].map(|(step, phase)| branch.trace(seeds, step, phase))
+        };
+        let all = (Seed(1), Some(Seed(2)), Some(Seed(3)));
+        assert_eq!(traced(true, false), [(Seed(1), None, None), all, all], "the ancestor learned, and was injured");
+        assert_eq!(traced(true, true)[1..], [all, all]);
+        let mut sham = evidence.clone();
+        sham.study.schooling.epochs = 0;
+        for trial in sham.trials.iter_mut().filter(|trial| trial.arm == "branch") {
+            trial.records.retain(|record| record.step > 5 || record.phase != Phase::Injured);
+        }
+        let view = View::new(&sham);
+        assert_eq!(view.arms[3].trace(seeds, 5, Phase::Treated), (Seed(1), None, Some(Seed(3))), "branched from a sham");
+        assert_eq!(view.arms[3].trace(seeds, 6, Phase::Injured), all, "and then injured");
     }
 }

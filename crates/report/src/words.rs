@@ -1,6 +1,7 @@
 //! Numbers and lists in words: one way of writing each, everywhere in the report.
 
 use neuro::statistics::Estimate;
+use neuro::study::TrialSeeds;
 
 use crate::view::Question;
 
@@ -138,6 +139,11 @@ pub(crate) fn range(numbers: impl Iterator<Item = usize> + Clone) -> String {
         (Some(low), _) => low.to_string(),
         _ => "0".to_owned(),
     }
+}
+
+/// "retrained, seeds 1 / 1 / 1": an arm's trial, by its seeds of network, injury and data.
+pub(crate) fn trial(arm: &str, seeds: TrialSeeds) -> String {
+    format!("{arm}, seeds {} / {} / {}", seeds.network.0, seeds.injury.0, seeds.data.0)
 }
 
 /// A real minus sign.

@@ -5,7 +5,8 @@ use neuro::statistics::Estimate;
 
 use super::heat::{self, Bar};
 use super::svg::{Anchor, Canvas, Text};
-use super::{COLUMN, Figure, MARGIN, PAGE, data, text};
+use super::{COLUMN, Figure, MARGIN, PAGE, branches, of_means, text};
+use crate::names;
 use crate::view::{Arm, Question, View};
 use crate::words;
 
@@ -151,9 +152,10 @@ fn caption(view: &View<'_>, maps: &[Map<'_>], what: &str) -> String {
     };
     format!(
         "{what}, at the end of each step (after the lesson, where there is one); mean over seeds (n = {n}), intervals in {}. The first column \
-         is healthy; grey: not defined.{thinned}{placed} {}",
-        crate::csv::TABLE,
-        data(view)
+         is healthy; grey: not defined.{thinned}{placed}{} {}",
+        names::TABLE,
+        branches(view),
+        of_means(view)
     )
 }
 
