@@ -268,3 +268,31 @@ pub(crate) fn of_all_trouble() -> Evidence {
     evidence.makers.push((maker("AVX2"), 3));
     evidence
 }
+
+/// Gives a class another name everywhere.
+pub(crate) fn rename_class(evidence: &mut Evidence, class: usize, name: &str) {
+    let old = std::mem::replace(&mut evidence.cause.classes[class], name.to_owned());
+    let readings = evidence.trials.iter_mut().flat_map(|trial| &mut trial.records).flat_map(|record| &mut record.readings);
+    readings.filter(|reading| reading.class == old).for_each(|reading| reading.class = name.to_owned());
+}
+
+/// Gives the similarity another name everywhere.
+pub(crate) fn measured_as(evidence: &mut Evidence, measure: &str) {
+    let readings = evidence.trials.iter_mut().flat_map(|trial| &mut trial.records).flat_map(|record| &mut record.readings);
+    readings
+        .filter(|reading| reading.measure.starts_with("rdm_similarity_"))
+        .for_each(|reading| reading.measure = measure.to_owned());
+}
+
+/// The same with classes named in many scripts, some of them long.
+pub(crate) fn of_other_scripts() -> Evidence {
+    let mut evidence = evidence(3, 6);
+    let names =
+        ["猫", "とても長い名前のクラスです", "고양이", "Ελληνικά", "кошка", "العربية", "हिन्दी", "עברית", "🐈 cat", "ภาษาไทย"];
+    for (class, name) in names.iter().enumerate() {
+        rename_class(&mut evidence, class, name);
+    }
+    evidence.cause.stimuli.name = "動物の絵 (Tierbilder)".to_owned();
+    evidence.cause.stimuli.note = Some("小さい".to_owned());
+    evidence
+}

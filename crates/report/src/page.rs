@@ -110,7 +110,12 @@ pub(crate) fn html(view: &View<'_>, figures: &[Figure]) -> Result<String> {
         causes: causes(view),
         files: files(figures),
     };
-    Ok(unbroken(&page.render().context("the page")?))
+    Ok(unbroken(&readable(&page.render().context("the page")?)))
+}
+
+/// Text of the user may hold anything.
+fn readable(html: &str) -> String {
+    html.split('\n').map(words::plain).collect::<Vec<_>>().join("\n")
 }
 
 /// A number stays in one line with its unit, its n and its half-width.

@@ -40,6 +40,27 @@ impl Question {
     }
 }
 
+/// Text of the user, or of a file, as it may be shown: without what turns it around, hides it or breaks it.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().filter_map(plain_letter).collect()
+}
+
+/// What is shown in place of a character; nothing in place of those that are not seen.
+pub(crate) fn plain_letter(c: char) -> Option<char> {
+    match c {
+        // line and paragraph separators; XML 1.0 has no way to write most control characters
+        '\u{2028}' | '\u{2029}' => Some(' '),
+        c if c.is_control() => Some(' '),
+        // embeddings, overrides and isolates of the direction of writing, which would reach beyond a name
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
+        // invisible: spaces without width, tags
+        '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}' => None,
+        // no characters at all
+        c if c as u32 & 0xfffe == 0xfffe || ('\u{fdd0}'..='\u{fdef}').contains(&c) => None,
+        c => Some(c),
+    }
+}
+
 /// With a capital letter at its beginning.
 pub(crate) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();

@@ -4,8 +4,8 @@ use neuro::record::Phase;
 
 use super::legend::{CHANCE, Legend, Look, Sample};
 use super::plot::{Axis, Plot};
+use super::sheet::{COLUMN, Figure, MARGIN, branches, layered, of_means};
 use super::svg::Canvas;
-use super::{COLUMN, Figure, MARGIN, branches, layered, of_means};
 use crate::attrition::Count;
 use crate::curve::{Curve, Point, curves};
 use crate::view::{Question, View};
@@ -63,8 +63,9 @@ fn draw(view: &View<'_>, curves: &[Curve], axis: Axis, chance: Option<f64>) -> O
     let (heading, entries) = key(view, curves, chance);
     let legend = Legend::new(&heading, &entries, COLUMN - 2.0 * MARGIN);
     let top = MARGIN + legend.height() + 14.0;
-    let width = COLUMN - LEFT - RIGHT;
-    let plot = Plot { left: LEFT, top, width, height: HEIGHT, x: Axis::percent("Synapses lost (%)"), y: axis };
+    let left = LEFT + axis.more_lines(HEIGHT);
+    let width = COLUMN - left - RIGHT;
+    let plot = Plot { left, top, width, height: HEIGHT, x: Axis::percent("Synapses lost (%)"), y: axis };
     let mut canvas = Canvas::new(COLUMN, top + HEIGHT + BELOW);
     legend.draw(&mut canvas, MARGIN, MARGIN);
     plot.draw(&mut canvas);

@@ -5,8 +5,8 @@ use neuro::statistics::Estimate;
 
 use super::legend::Legend;
 use super::plot::{Axis, Plot};
+use super::sheet::{COLUMN, Figure, MARGIN, data};
 use super::svg::Canvas;
-use super::{COLUMN, Figure, MARGIN, data};
 use crate::view::View;
 use crate::words;
 

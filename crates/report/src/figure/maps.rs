@@ -4,8 +4,9 @@ use anyhow::Result;
 use neuro::statistics::Estimate;
 
 use super::heat::{self, Bar};
+use super::sheet::{COLUMN, Figure, MARGIN, PAGE, branches, of_means};
 use super::svg::{Anchor, Canvas, Text};
-use super::{COLUMN, Figure, MARGIN, PAGE, branches, of_means, text};
+use super::text;
 use crate::names;
 use crate::view::{Arm, Question, View};
 use crate::words;
@@ -94,7 +95,8 @@ fn draw(view: &View<'_>, maps: &[Map<'_>], rows: &[String], bar: &Bar<'_>) -> Re
     let row_height = head + height + FOOT;
     let bottom = row_height * maps.len().div_ceil(abreast) as f64;
 
-    let mut canvas = Canvas::new(sheet, bottom + LINE + 14.0 + Bar::HEIGHT);
+    let room = sheet - 2.0 * MARGIN;
+    let mut canvas = Canvas::new(sheet, bottom + LINE + 14.0 + bar.height(room));
     for (i, (map, title)) in maps.iter().zip(&titles).enumerate() {
         let (row, column) = (i / abreast, i % abreast);
         let corner = (left + (width + GAP) * column as f64, head + row_height * row as f64);
@@ -111,7 +113,7 @@ fn draw(view: &View<'_>, maps: &[Map<'_>], rows: &[String], bar: &Bar<'_>) -> Re
     // below the middle of the maps, unless a narrow sheet ends before
     let middle = (left + (sheet - left - MARGIN) / 2.0).min(sheet - MARGIN - text::width(&axis, AXIS_SIZE) / 2.0);
     canvas.text(Text::new((middle, bottom + 8.0), AXIS_SIZE, Anchor::Middle), &axis);
-    bar.draw(&mut canvas, sheet - MARGIN, bottom + LINE + 10.0)?;
+    bar.draw(&mut canvas, sheet - MARGIN, bottom + LINE + 10.0, room)?;
     Ok(canvas)
 }
 

@@ -4,8 +4,9 @@ use anyhow::Result;
 use neuro::record::{Phase, RdmPicture, TrialRecords};
 
 use super::heat::{self, Bar};
+use super::sheet::{Figure, MARGIN, PAGE, branches, data, layered};
 use super::svg::{Anchor, Canvas, Text};
-use super::{Figure, MARGIN, PAGE, branches, data, layered, text};
+use super::text;
 use crate::view::{Arm, View};
 use crate::words;
 
@@ -177,11 +178,15 @@ impl<'a> Sheet<'a> {
     fn draw(&self) -> Result<Canvas> {
         let bottom = HEAD + (self.panel + GAP) * self.rows.len() as f64 - GAP;
         let right = self.left + (self.panel + GAP) * self.moments.len() as f64 - GAP;
-        let width = right.max(MARGIN + SCALE.width()) + MARGIN;
+        let width = right.max(MARGIN + SCALE.width(f64::INFINITY)) + MARGIN;
         // the scale stands beside the names of the classes if they leave room for it, else below
-        let beside = width - MARGIN - SCALE.width() > self.left + self.panel + GAP;
+        let beside = width - MARGIN - SCALE.width(f64::INFINITY) > self.left + self.panel + GAP;
         let scale = if beside { bottom + 14.0 } else { bottom + self.names + 16.0 };
-        let end = if beside { bottom + (self.names + 14.0).max(14.0 + Bar::HEIGHT) } else { scale + Bar::HEIGHT };
+        let end = if beside {
+            bottom + (self.names + 14.0).max(14.0 + SCALE.height(f64::INFINITY))
+        } else {
+            scale + SCALE.height(f64::INFINITY)
+        };
 
         let mut canvas = Canvas::new(width, end + 4.0);
         for (column, moment) in self.moments.iter().enumerate() {
@@ -199,7 +204,7 @@ impl<'a> Sheet<'a> {
             self.class_names(&mut canvas, (self.left, top), false);
         }
         self.class_names(&mut canvas, (self.left, bottom), true);
-        SCALE.draw(&mut canvas, width - MARGIN, scale)?;
+        SCALE.draw(&mut canvas, width - MARGIN, scale, f64::INFINITY)?;
         Ok(canvas)
     }
 
