@@ -4,10 +4,11 @@ use neuro::architecture::Blueprint;
 use neuro::injury::Injury;
 use neuro::lesson::Augmentation;
 use neuro::measure::{Distance, Measure, Over};
-use neuro::record::Reading;
+use neuro::reading::Reading;
+use neuro::record::Maker;
 use neuro::study::{Chance, ProbeImages, StimuliChoice, Study};
 
-use crate::view::View;
+use crate::view::{Arm, View, own};
 use crate::words::{self, capitalised, correlation, count, list, plural};
 
 /// A part of the methods with its heading.
@@ -106,11 +107,17 @@ fn courses(view: &View<'_>) -> String {
 /// An arm's injury and plasticity. An injury like an earlier arm's is not told twice.
 fn course(view: &View<'_>, index: usize) -> String {
     let arm = view.arms[index].plan;
-    let steps = match arm.steps.get() {
-        1 => "in its one step".to_owned(),
-        steps => format!("in each of {steps} steps"),
+    let begins = arm.start.as_ref().map(|start| {
+        let study = start.study.as_ref().map_or_else(String::new, |folder| format!(" of the study in {}", folder.display()));
+        format!("begins with the networks of arm ‘{}’ after its step {}{study}", start.arm, start.step)
+    });
+    let steps = match (arm.steps.get(), &begins) {
+        (1, None) => "in its one step".to_owned(),
+        (steps, None) => format!("in each of {steps} steps"),
+        (1, Some(_)) => "in one further step".to_owned(),
+        (steps, Some(_)) => format!("in each of {steps} further steps"),
     };
-    let alike = view.arms[..index].iter().find(|earlier| earlier.plan.injury == arm.injury && earlier.plan.steps >= arm.steps);
+    let alike = view.arms[..index].iter().find(|earlier| loses_alike(earlier, &view.arms[index]));
     let injury = match alike {
         Some(earlier) if arm.injury != Injury::None && arm.injury.is_drawn_from_seed_alone() => {
             format!("the same synapses are lost as in that step of arm ‘{}’ in the trial of the same seed", earlier.name())
@@ -118,7 +125,18 @@ fn course(view: &View<'_>, index: usize) -> String {
         _ => arm.injury.sentence(),
     };
     let plasticity = arm.plasticity.sentence(&view.evidence.study.schooling.lesson());
-    format!("Arm ‘{}’: {steps}, {injury}; then {plasticity}.", arm.name)
+    match begins {
+        None => format!("Arm ‘{}’: {steps}, {injury}; then {plasticity}.", arm.name),
+        Some(begins) => format!("Arm ‘{}’ {begins}; {steps}, {injury}; then {plasticity}.", arm.name),
+    }
+}
+
+/// Whether an earlier arm loses the same synapses at every step of this one, given an injury that is an order drawn from the seed:
+/// both began with the same lesion, and the earlier one goes as far.
+fn loses_alike(earlier: &Arm<'_>, arm: &Arm<'_>) -> bool {
+    let [here, there] = [arm, earlier].map(|arm| arm.plan.start.as_ref());
+    let ancestor = here.is_some_and(|start| start.study.is_none() && start.arm == earlier.plan.name);
+    earlier.plan.injury == arm.plan.injury && earlier.end() >= arm.end() && (here == there || ancestor)
 }
 
 fn readings(view: &View<'_>) -> String {
@@ -208,7 +226,7 @@ fn left_out(view: &View<'_>) -> String {
         .evidence
         .trials
         .iter()
-        .flat_map(|trial| trial.records.iter().map(move |record| (trial, record)))
+        .flat_map(|trial| own(trial).map(move |record| (trial, record)))
         .flat_map(|(trial, record)| record.readings.iter().map(move |reading| (trial, record, reading)))
         .filter(|(_, _, reading)| reading.measure.starts_with("rdm_pairs_left_out"))
         .filter_map(|(trial, record, reading)| Some((share(reading)?, trial, record, reading)))
@@ -289,8 +307,31 @@ fn them(kinds: &[String]) -> &'static str {
 }
 
 fn software(view: &View<'_>) -> String {
-    let cause = &view.evidence.cause;
-    format!("Computed with {} on {} with {}.", cause.build, cause.device, plural(cause.threads, "thread"))
+    let evidence = view.evidence;
+    // the usual device needs no word
+    let device = match evidence.cause.device.as_str() {
+        "cpu" => String::new(),
+        other => format!(", device {other}"),
+    };
+    match evidence.makers.as_slice() {
+        [] => "Nothing has been computed yet.".to_owned(),
+        [(maker, _)] => format!("Computed with {maker}{device}."),
+        makers => {
+            let each: Vec<String> =
+                makers.iter().map(|(maker, cases)| format!("{maker}, in {}", plural(*cases, "case"))).collect();
+            format!("Computed with {}{device}. {}", each.join("; "), unlike(view).unwrap_or(ALIKE))
+        }
+    }
+}
+
+const ALIKE: &str = "Results of one build on one instruction set are the same to the last bit.";
+
+/// What must be said if parts of a study were computed by makers whose results need not agree to the last bit.
+pub(crate) fn unlike(view: &View<'_>) -> Option<&'static str> {
+    let (first, _) = view.evidence.makers.first()?;
+    let differs = |maker: &Maker| (&maker.build, &maker.instructions) != (&first.build, &first.instructions);
+    let unlike = view.evidence.makers.iter().any(|(maker, _)| differs(maker));
+    unlike.then_some("Results of different builds or instruction sets may differ in the last digits.")
 }
 
 /// What the methods cite.
@@ -348,7 +389,7 @@ mod tests {
         Readings: Networks are read in evaluation mode (normalisation, where the network has it, uses its running statistics). ‘Healthy’ is read after schooling; ‘injured’ right after a step’s loss, before any learning, so that normalisation statistics are still those of the network before the loss; ‘treated’ after the lesson that follows. Accuracy is the share of the 10,000 test images that is named right. Class accuracy is the share of a class’s test images that is named right (10,000 test images in all), and mean class-wise accuracy is its mean over the classes.
         Representation: Activation patterns are read on the first 100 test images of each class (1,000 probe images) at block 3 (output of its max-pool) and the penultimate layer (input of the last dense layer, after ReLU). The representational dissimilarity matrix (RDM) holds the distance between the patterns of each pair of probe images (Kriegeskorte et al. 2008): 1 − Pearson’s r unless another is named. It is compared with that of the same network when healthy (rank correlation: Kendall 1945): Kendall’s tau-b over the upper triangle without the diagonal. A pattern that is the same at every unit has no correlation: its pairs are left out of both matrices and counted (none in the readings so far).
         Seeds and statistics: 3 trials in each arm: seeds 1 to 3 decide the first weights, which synapses are lost and the order, crops and flips of the training images. Arms of one seed start from the same healthy network and are compared as pairs: a difference between arms is the mean of the differences within seeds. Intervals are 95 % confidence intervals of a mean over seeds (Student’s t with n − 1 degrees of freedom; n counts seeds, not images) and are not corrected for the number of comparisons; ± is half their width.
-        Software: Computed with atrophy 0.1.0 on cpu (AVX-512) with 2 threads.
+        Software: Computed with atrophy 0.1.0 (3f9c1d2e) on AMD EPYC 9B14 (AVX-512).
         ");
     }
 
@@ -382,7 +423,7 @@ mod tests {
             |e| {
                 e.study.measures = vec![serde_json::from_str(r#"{"rdm_similarity":{"method":"tau-a"}}"#).unwrap()];
             },
-            |e| e.cause.threads = 1,
+            |e| e.makers[0].0.instructions = "AVX2".to_owned(),
         ];
         for (i, change) in changes.iter().enumerate() {
             let mut evidence = base.clone();
@@ -429,5 +470,41 @@ mod tests {
         let mut evidence = example::evidence(2, 2);
         example::set(&mut evidence.trials[3], 2, neuro::record::Phase::Injured, "rdm_pairs_left_out", Some(49_950.0));
         assert!(told(&evidence).contains("at most 10.0 % of 499,500 pairs: arm ‘untreated’, step 2, injured, layer penultimate"));
+    }
+
+    #[test]
+    fn a_branch_says_where_it_begins() {
+        let mut evidence = example::of_a_branch(2, 8, 5, 3);
+        let branch = |evidence: &neuro::record::Evidence| told(evidence).split_once("Arm ‘branch’ ").unwrap().1.to_owned();
+        let expected = "begins with the networks of arm ‘retrained’ after its step 5; in each of 3 further steps, the same synapses are lost \
+                        as in that step of arm ‘retrained’ in the trial of the same seed; then the network is not retrained.";
+        assert!(branch(&evidence).starts_with(expected), "{}", branch(&evidence));
+        evidence.study.arms[3].steps = std::num::NonZeroU32::new(4).unwrap();
+        assert!(
+            branch(&evidence).contains("4 further steps, 20 % of the remaining"),
+            "no arm goes so far: {}",
+            branch(&evidence)
+        );
+        evidence.study.arms[3].steps = std::num::NonZeroU32::new(1).unwrap();
+        evidence.study.arms[3].start.as_mut().unwrap().study = Some("earlier".into());
+        let text = branch(&evidence);
+        assert!(
+            text.starts_with(
+                "begins with the networks of arm ‘retrained’ after its step 5 of the study in earlier; in one further step, 20 %"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn all_makers_are_named() {
+        let mut evidence = example::evidence(2, 2);
+        evidence.makers.push((example::maker("AVX2"), 1));
+        let text = software(&View::new(&evidence));
+        let expected = "Computed with atrophy 0.1.0 (3f9c1d2e) on AMD EPYC 9B14 (AVX-512), in 8 cases; atrophy 0.1.0 (3f9c1d2e) on AMD EPYC \
+                        9B14 (AVX2), in 1 case. Results of different builds or instruction sets may differ in the last digits.";
+        assert_eq!(text, expected);
+        evidence.makers.clear();
+        assert_eq!(software(&View::new(&evidence)), "Nothing has been computed yet.");
     }
 }

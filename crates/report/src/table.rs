@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use neuro::record::Phase;
 use neuro::statistics::Estimate;
 
-use crate::view::{Arm, Question, View, once};
+use crate::attrition::Count;
+use crate::view::{Arm, Question, View, once, own};
 
 /// One arm at one moment.
 pub(crate) struct Row<'a> {
@@ -31,9 +32,11 @@ pub(crate) struct Comparison<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Difference {
     pub(crate) step: u32,
-    /// Losses of the two arms, each its own; none of a sham.
+    /// Losses of the two arms, each its own; none of an arm that has lost nothing.
     pub(crate) lost: [Option<f64>; 2],
     pub(crate) difference: Estimate,
+    /// Its n, beside what it would be if no trial had failed.
+    pub(crate) count: Count,
 }
 
 /// Every moment of every arm, with everything that was asked.
@@ -45,7 +48,7 @@ pub(crate) fn rows<'a>(view: &'a View<'_>) -> Vec<Row<'a>> {
 
 /// Step and phase of every reading of an arm, in the order they happen.
 pub(crate) fn moments(arm: &Arm<'_>) -> BTreeSet<(u32, Phase)> {
-    arm.trials.iter().flat_map(|trial| &trial.records).map(|record| (record.step, record.phase)).collect()
+    arm.trials.iter().flat_map(|trial| own(trial)).map(|record| (record.step, record.phase)).collect()
 }
 
 fn row<'a>(questions: &[Question], arm: &Arm<'a>, step: u32, phase: Phase) -> Option<Row<'a>> {
@@ -87,8 +90,12 @@ fn difference(arm: &Arm<'_>, other: &Arm<'_>, step: u32, question: &Question) ->
         Some((trace(seeds), (value, *other)))
     });
     let (a, b): (Vec<f64>, Vec<f64>) = once(pairs).into_iter().unzip();
-    let lost = [arm, other].map(|arm| if arm.is_sham() { None } else { arm.lost(step) });
-    Some(Difference { step, lost, difference: Estimate::of_differences(&a, &b)? })
+    let lost = [arm, other].map(|arm| if arm.is_whole() { None } else { arm.lost(step) });
+    let difference = Estimate::of_differences(&a, &b)?;
+    let planned = arm.planned.iter().map(|&seeds| trace(seeds)).collect::<BTreeSet<_>>().len();
+    // a pair is lost with either of its trials
+    let failed = Count::worst([arm, other].map(|arm| arm.count(difference.n, step, arm.outcome))).map_or(0, |count| count.failed);
+    Some(Difference { step, lost, difference, count: Count { n: difference.n, planned, failed } })
 }
 
 impl Comparison<'_> {
@@ -160,6 +167,7 @@ mod tests {
                 trial.records.iter_mut().for_each(|record| record.fraction_lost = 0.0);
             }
         }
+        evidence.study.arms[1].injury = neuro::injury::Injury::None;
         let view = View::new(&evidence);
         let between = |arm: &str, minus: &str| {
             let all = comparisons(&view);
