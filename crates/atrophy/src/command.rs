@@ -114,10 +114,7 @@ impl Atrophy {
                 let plan = plan::Plan::of(&asked.file, &asked.architecture, &asked.outline);
                 output::say(json, || plan.to_string(), || plan.json())
             }
-            Request::Report(Report { folder, json }) => {
-                let reported = report::make(&folder)?;
-                output::say(json, || reported.page.display().to_string(), || reported.told())
-            }
+            Request::Report(Report { folder, json }) => report::make(&folder)?.say(json),
             Request::Status(status) => status.carry_out(),
             Request::Check(check) => check.carry_out(),
             Request::Clean(clean) => clean.carry_out(),

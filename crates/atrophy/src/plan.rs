@@ -211,7 +211,7 @@ fn memory(study: &Study, architecture: &Architecture, outline: &Outline, probe: 
 fn disk(study: &Study, architecture: &Architecture, outline: &Outline, work: &Work) -> u64 {
     let state = architecture.parameters() * FLOAT + architecture.synapses();
     let cases = (study.seeds.trials().len() * (1 + study.arms.len())) as u64;
-    let states = match study.keep {
+    let states = match &study.keep {
         Keep::Last => cases,
         Keep::EveryReading => work.readings as u64,
         Keep::Steps(steps) => cases * (1 + steps.len() as u64),

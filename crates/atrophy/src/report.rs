@@ -8,6 +8,8 @@ use ledger::disk::{create_folder, sha256, write_aside};
 use ledger::{Ledger, care, evidence};
 use serde_json::{Value, json};
 
+use crate::output;
+use crate::screen::Screen;
 use crate::trouble::{Exit, OrTrouble, Result};
 
 /// What a report was made of.
@@ -21,13 +23,25 @@ pub struct Reported {
     pub trials_failed: usize,
     /// Trials of the study.
     pub trials: usize,
+    /// What a person should know who looks at the files.
+    pub warnings: Vec<String>,
 }
 
 impl Reported {
     /// For programs.
-    pub fn told(&self) -> Value {
+    fn told(&self) -> Value {
         let page = self.page.to_string_lossy();
-        json!({ "report": page, "trials_done": self.trials_done, "trials_failed": self.trials_failed, "trials": self.trials })
+        json!({
+            "report": page, "trials_done": self.trials_done, "trials_failed": self.trials_failed, "trials": self.trials,
+            "warnings": self.warnings,
+        })
+    }
+
+    /// Says where the page is.
+    pub fn say(&self, json: bool) -> Result<()> {
+        let screen = Screen::on_stderr();
+        self.warnings.iter().for_each(|warning| screen.line(&format!("warning: {warning}")));
+        output::say(json, || self.page.display().to_string(), || self.told())
     }
 }
 
@@ -38,9 +52,9 @@ pub fn make(folder: &Path) -> Result<Reported> {
         Ok(_) => error,
     })?;
     let evidence = evidence::gather(folder)?;
-    let artifacts = ::report::render(&evidence).or_trouble(Exit::Failed, || "cannot draw the report".to_owned())?;
+    let rendered = ::report::render(&evidence).or_trouble(Exit::Failed, || "cannot draw the report".to_owned())?;
     let mut sums = String::new();
-    for artifact in &artifacts {
+    for artifact in &rendered.artifacts {
         let path = folder.join(&artifact.name);
         create_folder(path.parent().unwrap_or(folder))?;
         write_aside(&path, &artifact.bytes)?;
@@ -53,7 +67,8 @@ pub fn make(folder: &Path) -> Result<Reported> {
     let trials = evidence.study.arms.len() * evidence.study.seeds.trials().len();
     let trials_done = evidence.trials.iter().filter(|trial| trial.done).count();
     let trials_failed = evidence.trials.iter().filter(|trial| trial.failure.is_some()).count();
-    Ok(Reported { page: folder.join("report.html"), trials_done, trials_failed, trials })
+    let (page, warnings) = (folder.join("report.html"), rendered.warnings);
+    Ok(Reported { page, trials_done, trials_failed, trials, warnings })
 }
 
 /// Removes figures of an earlier report that this one does not have.

@@ -154,8 +154,7 @@ fn conclude(out: &Path, standing: Standing, json: bool) -> Result<()> {
     let shown = out.display();
     match standing {
         Standing::Done { failed } => {
-            let reported = report::make(out)?;
-            output::say(json, || reported.page.display().to_string(), || reported.told())?;
+            report::make(out)?.say(json)?;
             if failed.is_empty() {
                 return Ok(());
             }

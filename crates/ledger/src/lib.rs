@@ -18,7 +18,7 @@
 pub use asked::{AskedCase, cases};
 pub use case::{Case, FileRef, Made, Questions, ReadingFiles, State, Wanted};
 pub use error::{LedgerError, Result};
-pub use folder::{Entry, Ledger, Title};
+pub use folder::{Checkpoint, Entry, Ledger, Title};
 pub use lock::{Holder, Lock};
 pub use open::{NewReading, OpenCase, Outcome, read_case};
 pub use spec::{CaseKey, CaseSpec, Start};
