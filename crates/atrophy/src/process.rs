@@ -1,7 +1,7 @@
 //! The process itself: what it is, on how many threads it computes, and when it is asked to stop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use neuro::record::Maker;
@@ -39,6 +39,8 @@ pub(crate) fn with_threads<T: Send>(threads: Option<u16>, work: impl FnOnce(usiz
 pub struct Stop {
     asked: Arc<AtomicBool>,
     deadline: Option<Instant>,
+    /// Steps that may still be taken, if they are counted.
+    steps: Option<Arc<AtomicU64>>,
 }
 
 impl Stop {
@@ -46,7 +48,8 @@ impl Stop {
     /// once, which costs that step and nothing else. A terminal that is closed (SIGHUP) ends the process, unless `nohup` keeps that from
     /// it. With `after`, it stops by itself when so much time has passed.
     pub fn on_request(after: Option<Duration>) -> Result<Self> {
-        let stop = Self { asked: Arc::default(), deadline: after.and_then(|after| Instant::now().checked_add(after)) };
+        let deadline = after.and_then(|after| Instant::now().checked_add(after));
+        let stop = Self { deadline, ..Self::default() };
         let cannot = || "cannot listen for Ctrl-C".to_owned();
         for signal in [SIGINT, SIGTERM] {
             // in this order, so that only the second signal finds the flag set
@@ -59,14 +62,20 @@ impl Stop {
         Ok(stop)
     }
 
+    /// Stops after so many steps.
+    pub fn after_steps(steps: u64) -> Self {
+        Self { steps: Some(Arc::new(AtomicU64::new(steps))), ..Self::default() }
+    }
+
     /// Whether a signal asked for it.
     pub fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Whether to stop before the next step.
+    /// Whether to stop instead of taking the next step. Asked once before each.
     pub fn is_now(&self) -> bool {
-        self.is_asked() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        let is_last = |steps: &Arc<AtomicU64>| steps.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_err();
+        self.is_asked() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline) || self.steps.as_ref().is_some_and(is_last)
     }
 }
 

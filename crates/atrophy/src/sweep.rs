@@ -70,6 +70,9 @@ pub fn run(lab: &Lab<'_>, ledger: &Ledger, cases: &[AskedCase], how: &How<'_>, s
         if !how.wait {
             return Ok(Standing::Left { cases: sweep.asked.len() - sweep.settled.len() });
         }
+        if how.stop.is_now() {
+            return Ok(Standing::Halted);
+        }
         sweep.tell_waiting(&pass.held, screen);
         std::thread::sleep(LOOKS_AGAIN_AFTER);
     }
@@ -113,10 +116,6 @@ impl Sweep<'_> {
         for (index, case) in self.asked.clone().into_iter().enumerate() {
             if self.settled.contains(&index) {
                 continue;
-            }
-            if self.how.stop.is_now() {
-                pass.halted = true;
-                return Ok(pass);
             }
             let committed = self.ledger.case(&case.key)?;
             if committed.as_ref().is_some_and(|committed| committed.is_done(&case.wanted)) {

@@ -10,8 +10,8 @@ use neuro::study::{Arm, Keep, Study, TrialSeeds};
 
 use crate::case::{Questions, Wanted};
 use crate::error::{LedgerError, Result};
-use crate::folder::Entry;
 use crate::spec::{CaseKey, CaseSpec, Start};
+use crate::title::Entry;
 
 /// A case that a study asks for.
 #[derive(Clone, Debug, PartialEq)]

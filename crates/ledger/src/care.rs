@@ -133,7 +133,7 @@ pub fn sweep(folder: &Path) -> Result<()> {
             lock::sweep(&path);
         }
     }
-    twin::settle(&folder.join(crate::folder::INDEX))
+    twin::settle(&folder.join(crate::title::INDEX))
 }
 
 fn bytes_in(folder: &Path) -> u64 {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::case::Case;
 use crate::disk::{read_if_there, sha256};
 use crate::error::{LedgerError, Result};
-use crate::folder::{self, case_folders};
+use crate::folder::case_folders;
 use crate::lock::Lock;
 use crate::open::{self, LOCK, parse, pretty, read_file};
+use crate::title;
 use crate::twin::{self, Pair, twin_of};
 
 /// The checksums of the report's files, as `sha256sum` writes them.
@@ -74,10 +75,10 @@ pub struct Checked {
 /// If there is no study in the folder, or the disk fails.
 pub fn check(folder: &Path) -> Result<Checked> {
     let mut checked = Checked::default();
-    let index = folder.join(folder::INDEX);
+    let index = folder.join(title::INDEX);
     match twin::look(&index)? {
         Pair::Nothing => return Err(LedgerError::NoStudy { folder: folder.to_owned() }),
-        pair => drop(checked.index(&index, pair, Remedy::RunAgain, |bytes| folder::parse(&index, bytes).is_ok())),
+        pair => drop(checked.index(&index, pair, Remedy::RunAgain, |bytes| title::parse(&index, bytes).is_ok())),
     }
     for name in case_folders(folder) {
         checked.case(&folder.join(name))?;

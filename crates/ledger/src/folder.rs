@@ -7,22 +7,18 @@ use std::path::{Path, PathBuf};
 
 use neuro::record::{Cause, Maker};
 use neuro::seed::Seed;
-use neuro::study::{Study, TrialSeeds};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use neuro::study::Study;
 
 use crate::asked::{AskedCase, cases};
 use crate::case::FileRef;
+use crate::copy::copy_case;
 use crate::disk::create_folder;
 use crate::error::{LedgerError, Result};
 use crate::lock::{Holder, Lock};
-use crate::merge::copy_case;
 use crate::open::{self, OpenCase, pretty, read_case};
 use crate::spec::{CaseKey, CaseSpec, Start};
-use crate::{FORMAT, check_format, twin};
-
-/// Name of the index of a study's folder.
-pub(crate) const INDEX: &str = "ledger.json";
+use crate::title::{self, Entry, INDEX, Title};
+use crate::{FORMAT, twin};
 
 /// Held for moments, by whoever writes into the folder itself.
 const LOCK: &str = "ledger.lock";
@@ -32,40 +28,6 @@ const LOCK: &str = "ledger.lock";
 pub struct Ledger {
     folder: PathBuf,
     title: Title,
-}
-
-/// What `ledger.json` holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Title {
-    /// Version of the stored format.
-    pub format: u32,
-    /// Name of the study.
-    pub name: String,
-    /// What the numbers depend on besides the study.
-    pub cause: Cause,
-    /// The study in its resolved form.
-    pub study: Value,
-    /// The cases it asks for.
-    pub cases: Vec<Entry>,
-}
-
-/// A case that is asked for, and where it lies.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// Its name by content.
-    pub key: CaseKey,
-    /// Its folder within the study's, with `/` between folders.
-    pub folder: String,
-    /// Name of the arm; none for a subject.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arm: Option<String>,
-    /// Its seeds.
-    pub seeds: TrialSeeds,
-    /// The study that it was copied from, as the study file names it, if an arm starts from it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub borrowed: Option<String>,
 }
 
 /// The network of a case at the end of a step.
@@ -88,7 +50,7 @@ impl Ledger {
     /// Refuses a folder that holds other files, or a ledger that was altered: before anything is downloaded or computed for it.
     pub fn check_place(folder: &Path) -> Result<()> {
         refuse_other_files(folder)?;
-        read_title(folder).map(drop)
+        title::read(folder).map(drop)
     }
 
     /// Opens the ledger in `folder` for a study, or begins it, and finds the place of each of its cases. What an earlier version of the
@@ -101,7 +63,7 @@ impl Ledger {
         create_folder(folder)?;
         let _lock = Self::lock(folder)?;
         twin::settle(&folder.join(INDEX))?;
-        let before = read_title(folder)?;
+        let before = title::read(folder)?;
         let mut places = Places::of(folder, before.as_ref())?;
         let borrowed = borrow(folder, study, &mut places)?;
         let asked = cases(study, cause, &borrowed)?;
@@ -122,7 +84,7 @@ impl Ledger {
 
     /// The ledger that is in `folder`.
     pub fn at(folder: &Path) -> Result<Self> {
-        let title = read_title(folder)?.ok_or_else(|| LedgerError::NoStudy { folder: folder.to_owned() })?;
+        let title = title::read(folder)?.ok_or_else(|| LedgerError::NoStudy { folder: folder.to_owned() })?;
         Ok(Self { folder: folder.to_owned(), title })
     }
 
@@ -235,19 +197,6 @@ impl Ledger {
         let asked: BTreeSet<&str> = self.title.cases.iter().map(|entry| entry.folder.as_str()).collect();
         Ok(case_folders(&self.folder).into_iter().filter(|name| !asked.contains(name.as_str())).map(|name| self.folder.join(name)).collect())
     }
-}
-
-/// The title in a folder; none if there is no ledger.
-fn read_title(folder: &Path) -> Result<Option<Title>> {
-    let path = folder.join(INDEX);
-    let Some(bytes) = twin::read(&path)? else { return Ok(None) };
-    parse(&path, &bytes).map(Some)
-}
-
-/// A title from the bytes of its file.
-pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Title> {
-    check_format(path, bytes)?;
-    serde_json::from_slice(bytes).map_err(|error| LedgerError::damaged(path, format!("cannot be read ({error})")))
 }
 
 /// A ledger is begun in a new or empty folder alone; what a process left that died while it began one is nothing.

@@ -18,12 +18,14 @@
 pub use asked::{AskedCase, cases};
 pub use case::{Case, FileRef, Made, Questions, ReadingFiles, State, Wanted};
 pub use error::{LedgerError, Result};
-pub use folder::{Checkpoint, Entry, Ledger, Title};
+pub use folder::{Checkpoint, Ledger};
 pub use lock::{Holder, Lock};
 pub use open::{NewReading, OpenCase, Outcome, read_case};
 pub use spec::{CaseKey, CaseSpec, Start};
+pub use title::{Entry, Title};
 
 mod folder;
+mod title;
 
 mod asked;
 mod case;
@@ -35,6 +37,7 @@ pub mod evidence;
 
 pub mod care;
 pub mod check;
+mod copy;
 pub mod merge;
 
 pub mod disk;

@@ -1,18 +1,18 @@
 //! Folders of one study that were filled on several machines, joined: keys by content make it a copy.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use neuro::study::Study;
 use serde_json::Value;
 
 use crate::case::Case;
-use crate::disk::{create_folder, write_aside};
+use crate::copy::copy_case;
 use crate::error::{LedgerError, Result};
-use crate::folder::{Entry, INDEX as LEDGER, Ledger, Places, Title, case_folders};
-use crate::open::{INDEX, held_by, read_case, read_file};
-use crate::twin::twin_of;
+use crate::folder::{Ledger, Places, case_folders};
+use crate::open::{held_by, pretty, read_case};
+use crate::title::{Entry, INDEX, Title};
+use crate::{AskedCase, cases, twin};
 
 /// What was joined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
     cause.study_sha256 = crate::disk::sha256(study.to_string().as_bytes());
     let title = Title { format: crate::FORMAT, name: first.title().name.clone(), cause, study, cases: Vec::new() };
     // where a copy was cut short the same command goes on
-    let begun = if out.join(LEDGER).exists() { Ledger::at(out) } else { Ledger::begin(out, title) }?;
+    let begun = if out.join(INDEX).exists() { Ledger::at(out) } else { Ledger::begin(out, title) }?;
     let mut merged = Merged::default();
     let mut places = Places::of(out, Some(begun.title()))?;
     for ledger in &ledgers {
@@ -71,8 +71,8 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
         .map(|entry| serde_json::to_vec(entry).expect("plain data"))
         .collect();
     let borrowed: Vec<Entry> = borrowed.iter().map(|entry| serde_json::from_slice(entry).expect("written a moment ago")).collect();
-    let asked = crate::cases(&parsed, &begun.title().cause, &borrowed)?;
-    let entry = |case: &crate::AskedCase, folder| Entry {
+    let asked = cases(&parsed, &begun.title().cause, &borrowed)?;
+    let entry = |case: &AskedCase, folder| Entry {
         key: case.key.clone(),
         folder,
         arm: case.arm.clone(),
@@ -81,14 +81,14 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
     };
     let mut entries: Vec<Entry> = asked.iter().map(|case| entry(case, places.of_case(case))).collect();
     entries.extend(borrowed.into_iter().map(|entry| Entry { folder: places.of_key(&entry.key, &entry.folder), ..entry }));
-    let have = |case: &&crate::AskedCase| case.arm.is_some() && places.knows(&case.key);
+    let have = |case: &&AskedCase| case.arm.is_some() && places.knows(&case.key);
     let seeds: BTreeSet<usize> = asked.iter().filter(have).map(|case| case.seed).collect();
     merged.missing_seeds =
         (0..parsed.seeds.count.get() as usize).filter(|seed| !seeds.contains(seed)).map(|seed| parsed.seeds.first + seed as u64).collect();
     let _lock = Ledger::lock(out)?;
     let title = Title { cases: entries, ..begun.title().clone() };
-    let before = crate::open::pretty(begun.title());
-    crate::twin::commit(&out.join(LEDGER), &crate::open::pretty(&title), Some(&before))?;
+    let before = pretty(begun.title());
+    twin::commit(&out.join(INDEX), &pretty(&title), Some(&before))?;
     Ok(merged)
 }
 
@@ -142,23 +142,5 @@ fn join_seeds(ours: &mut Value, theirs: &Value) -> std::result::Result<(), Strin
     }
     ours["first"] = a.min(c).into();
     ours["count"] = (b.max(d) - a.min(c)).into();
-    Ok(())
-}
-
-/// Copies a case, every file of it checked against its checksum. What was in the target's place goes.
-pub(crate) fn copy_case(from: &Path, to: &Path) -> Result<()> {
-    let Some(case) = read_case(from)? else { return Err(LedgerError::damaged(&from.join(INDEX), "is missing")) };
-    create_folder(to)?;
-    for file in case.files() {
-        let bytes = read_file(from, file)?;
-        let path = to.join(&file.name);
-        create_folder(path.parent().unwrap_or(to))?;
-        write_aside(&path, &bytes)?;
-    }
-    // the twin first, as in every commit
-    for index in [twin_of(Path::new(INDEX)), PathBuf::from(INDEX)] {
-        let bytes = fs::read(from.join(&index)).map_err(|error| LedgerError::disk("read", &from.join(&index), error))?;
-        write_aside(&to.join(&index), &bytes)?;
-    }
     Ok(())
 }

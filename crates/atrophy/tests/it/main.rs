@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod bad_input;
+mod damage;
+mod growth;
 mod house;
 mod resume;
 mod similarity;

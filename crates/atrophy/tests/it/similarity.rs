@@ -100,7 +100,7 @@ fn images_are_sorted_by_label_and_drawn() {
     let _ = toy.atrophy("rdm a.npy -o plain.npy --square").done();
     let matrix = |name: &str| {
         let bytes = std::fs::read(toy.path(name)).unwrap();
-        atrophy::npy::read_square(&bytes).unwrap().1
+        ledger::npy::read_square(&bytes).unwrap().1
     };
     let (sorted, plain) = (matrix("sorted.npy"), matrix("plain.npy"));
     let order = [1, 3, 2, 5, 0, 4];

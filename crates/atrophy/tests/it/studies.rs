@@ -39,17 +39,6 @@ fn every_file_in_studies_is_built_in() {
 }
 
 #[test]
-fn the_steps_of_each_kind_of_arm() {
-    use atrophy::course::Course;
-    let study = atrophy::study_file::read(std::path::Path::new("quick"), &["arm[0].steps=2".to_owned()]).unwrap().study;
-    let steps = |arm: usize| format!("{:?}", Course::of_arm(&study.arms[arm], &study.schooling).steps);
-    let mut first = steps(1);
-    first.truncate(140);
-    insta::assert_snapshot!(steps(0), @"[Injure { stage: 1 }, Perceive { stage: 1, phase: Injured }, Learn { stage: 1, epoch: 0 }, Perceive { stage: 1, phase: Treated }, Injure { stage: 2 }, Perceive { stage: 2, phase: Injured }, Learn { stage: 2, epoch: 0 }, Perceive { stage: 2, phase: Treated }]");
-    insta::assert_snapshot!(first, @"[Injure { stage: 1 }, Perceive { stage: 1, phase: Injured }, Injure { stage: 2 }, Perceive { stage: 2, phase: Injured }, Injure { stage: 3 }");
-}
-
-#[test]
 fn a_plan_and_a_list_for_programs_are_json() {
     let toy = Toy::new();
     let plan: serde_json::Value = serde_json::from_str(&toy.atrophy("plan toy.toml --json").done().out).unwrap();

@@ -59,7 +59,7 @@ fn from_the_study_to_the_report() {
 #[test]
 fn the_report_is_made_anew_from_the_records_alone() {
     let toy = Toy::new();
-    let _ = toy.atrophy("run toy.toml --threads 1").done();
+    let _ = toy.atrophy("run toy.toml").done();
     let files = ["report.html", "results.csv", "figures/accuracy.svg", "figures/rdm.png"]
         .map(|name| toy.path(&format!("runs/toy/{name}")));
     let before = files.each_ref().map(|file| std::fs::read(file).unwrap());
@@ -71,11 +71,11 @@ fn the_report_is_made_anew_from_the_records_alone() {
 #[test]
 fn a_finished_study_is_not_done_again() {
     let toy = Toy::new();
-    let _ = toy.atrophy("run toy.toml --threads 1").done();
+    let _ = toy.atrophy("run toy.toml").done();
     let case = toy.path("runs/toy/trials/sham/network-1-injury-1-data-1/case.json");
     let written = || std::fs::metadata(&case).unwrap().modified().unwrap();
     let before = written();
-    let again = toy.atrophy("run toy.toml --threads 1").done();
+    let again = toy.atrophy("run toy.toml").done();
     assert_eq!(again.err, "", "there is nothing to tell");
     assert_eq!(before, written());
 }
@@ -83,7 +83,7 @@ fn a_finished_study_is_not_done_again() {
 #[test]
 fn masks_and_weights_have_torchvisions_names() {
     let toy = Toy::new();
-    let _ = toy.atrophy("run toy.toml --threads 1").done();
+    let _ = toy.atrophy("run toy.toml").done();
     let folder = toy.path("runs/toy/trials/untreated/network-1-injury-1-data-1");
     let states: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let state = states.iter().find(|path| path.extension().is_some_and(|e| e == "safetensors")).unwrap();
@@ -103,7 +103,7 @@ fn masks_and_weights_have_torchvisions_names() {
 fn the_authors_way_of_comparing_is_a_measure_of_its_own() {
     let toy = Toy::new();
     toy.change(r#"{ method = "tau-b" }"#, r#"{ method = "tau-b", over = "full-matrix", layer = "block2" }"#);
-    let _ = toy.atrophy("run toy.toml --threads 1").done();
+    let _ = toy.atrophy("run toy.toml").done();
     let text = std::fs::read_to_string(toy.path("runs/toy/results.csv")).unwrap();
     assert!(text.contains(",block2,rdm_similarity_tau_b_full_matrix,") && !text.contains("penultimate"));
 }

@@ -1,0 +1,141 @@
+//! Whatever happens to a file of a study is seen, named, and mended as far as it can be.
+
+use std::path::Path;
+
+use ledger::check::check;
+
+use crate::Toy;
+use crate::resume::files;
+
+fn flip(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// Every file of a finished study, altered or taken away.
+#[test]
+fn no_harm_to_any_file_passes() {
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml --set keep=every-reading").done();
+    let folder = toy.path("runs/toy");
+    let whole = files(&folder);
+    assert!(check(&folder).unwrap().faults.is_empty());
+    assert!(whole.len() > 60);
+    for (name, bytes) in &whole {
+        let path = folder.join(name);
+        let harms: [&dyn Fn(); 4] = [
+            &|| flip(&path),
+            &|| std::fs::remove_file(&path).unwrap(),
+            &|| std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap(),
+            &|| std::fs::write(&path, "").unwrap(),
+        ];
+        for (i, harm) in harms.iter().enumerate() {
+            harm();
+            let faults = check(&folder).unwrap().faults;
+            assert!(faults.iter().any(|fault| fault.path == path), "harm {i} to {name}: {faults:?}");
+            std::fs::write(&path, bytes).unwrap();
+        }
+    }
+    assert!(check(&folder).unwrap().faults.is_empty());
+}
+
+/// One file of each kind: the check names it and ends with 5, the repair gives the same bytes.
+#[test]
+fn what_is_harmed_is_computed_again() {
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml --set keep=every-reading").done();
+    let folder = toy.path("runs/toy");
+    let whole = files(&folder);
+    let case = "trials/retrained/network-1-injury-1-data-1";
+    let of = |part: &str| whole.keys().find(|name| name.contains(part)).unwrap_or_else(|| panic!("{part}")).clone();
+    let kinds = [
+        vec![of(&format!("{case}/readings/step-01-treated/record.json"))],
+        vec![of(&format!("{case}/readings/step-02-injured/predictions.npy"))],
+        vec![of(&format!("{case}/readings/step-02-treated/confusions.npy"))],
+        vec![of("subjects/network-1-data-1/readings/healthy/picture-block2.npy")],
+        vec![of(&format!("{case}/state-00004"))],
+        vec![of("subjects/network-1-data-1/state-")],
+        vec![format!("{case}/case.json")],
+        vec![format!("{case}/case.json.twin")],
+        vec![format!("{case}/case.json"), format!("{case}/case.json.twin")],
+        vec!["subjects/network-1-data-1/case.json".to_owned(), "subjects/network-1-data-1/case.json.twin".to_owned()],
+        vec!["ledger.json".to_owned()],
+        vec!["ledger.json.twin".to_owned()],
+        vec!["report.html".to_owned(), "figures/rdm.png".to_owned()],
+        vec!["report.sha256".to_owned()],
+    ];
+    for (i, kind) in kinds.iter().enumerate() {
+        for name in kind {
+            if i % 2 == 0 { flip(&folder.join(name)) } else { std::fs::remove_file(folder.join(name)).unwrap() }
+        }
+        let checked = toy.atrophy("check runs/toy");
+        assert_eq!(checked.exit, 5, "{kind:?}");
+        assert!(checked.out.contains(&format!("runs/toy/{}", kind[0])), "{kind:?}: {}", checked.out);
+        let _ = toy.atrophy("check runs/toy --repair").done();
+        let mended = files(&folder);
+        assert_eq!(whole.keys().collect::<Vec<_>>(), mended.keys().collect::<Vec<_>>(), "{kind:?}");
+        for (name, bytes) in &whole {
+            assert!(mended[name] == *bytes, "{kind:?}: {name} is not as it was");
+        }
+    }
+}
+
+#[test]
+fn what_is_used_is_verified() {
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml").done();
+    let case = "runs/toy/trials/untreated/network-1-injury-1-data-1";
+    let whole = |name: &str| std::fs::read(toy.path(&format!("{case}/{name}"))).unwrap();
+
+    let index = whole("case.json");
+    let text = String::from_utf8(index.clone()).unwrap();
+    toy.write(&format!("{case}/case.json"), text.replace("\"done\": 4", "\"done\": 3"));
+    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"");
+    std::fs::remove_file(toy.path(&format!("{case}/case.json"))).unwrap();
+    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"");
+    toy.write(&format!("{case}/case.json"), &index);
+
+    let record = whole("readings/step-01-injured/record.json");
+    let text = String::from_utf8(record.clone()).unwrap();
+    toy.write(&format!("{case}/readings/step-01-injured/record.json"), text.replacen("0.", "1.", 1));
+    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"");
+    toy.write(&format!("{case}/readings/step-01-injured/record.json"), &record);
+
+    // a whole case of another study in its place
+    let _ = toy.atrophy("run toy.toml --out other --set arm[1].injury.ablation.fraction=0.3").done();
+    for (name, bytes) in files(&toy.path("other/trials/untreated/network-1-injury-1-data-1")) {
+        toy.write(&format!("{case}/{name}"), bytes);
+    }
+    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"");
+}
+
+#[test]
+fn a_folder_of_the_first_format_is_told_from_a_damaged_one() {
+    let toy = Toy::new();
+    toy.write("old/ledger.json", r#"{"name": "toy", "cause": {"format": 1}, "study": {}}"#);
+    insta::assert_snapshot!(toy.atrophy("report old").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --out old").refused(), @"");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_vanishes_ends_a_run_with_one_message() {
+    let toy = Toy::new();
+    toy.change("train = 40", "train = 4000");
+    let ran = std::thread::scope(|scope| {
+        let ran = scope.spawn(|| toy.atrophy("run toy.toml"));
+        while !toy.path("runs/toy/subjects/network-1-data-1/case.json").exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        while std::fs::remove_dir_all(toy.path("runs")).is_err() {}
+        ran.join().unwrap()
+    });
+    assert_eq!(ran.exit, 1, "{}", ran.err);
+    let message = ran.err.split("error:").nth(1).unwrap();
+    assert!(message.contains("is gone") && message.trim().lines().count() <= 6, "{message}");
+    assert!(!toy.path("runs").exists(), "what was deleted stays deleted");
+}
