@@ -19,9 +19,6 @@ use crate::place::Place;
 use crate::set::{Collection, Counts, Outline};
 use crate::shelf;
 
-/// Bytes by which a mirror's file may exceed the official one before its download is given up. Only the checksum decides.
-const SLACK: u64 = 1 << 20;
-
 /// How far a mean or a deviation may lie from the official one, as a part of 255: the published figures come from sums in
 /// single precision here and there. A JPEG copy of the images is farther off.
 const TOLERANCE: f64 = 1e-6;
@@ -43,7 +40,7 @@ pub(crate) fn load(set: &CifarSet, split: &Split, place: &Place, report: &mut dy
             Some(mirror) => format!("{}/{}", mirror.trim_end_matches('/'), set.archive_file),
             None => set.archive.url.to_owned(),
         };
-        Order { url, path: &archive, md5: set.md5, most: set.archive.bytes + SLACK }.fetch(report)?;
+        Order { url, path: &archive, md5: set.md5, most: set.most_packed() }.fetch(report)?;
     }
     let files = archive::read(set, &archive)?;
     let source = format!("read from the official archive {} (MD5 {})", set.archive_file, set.md5);

@@ -244,7 +244,7 @@ impl Order<'_> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         format!(
             "download it by hand and put it into {}, or name another source with --mirror",
-            shown::clipped(&shown::path(folder), 60)
+            shown::clipped(&shown::path(folder), 50)
         )
     }
 
