@@ -295,7 +295,29 @@ fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::operations;
+    use super::*;
+
+    /// Eight, two and five test pictures, of each of which five are wanted.
+    #[test]
+    fn the_probe_takes_no_more_of_a_class_than_there_are() {
+        let mut study = crate::study_file::read(std::path::Path::new("quick"), &[]).unwrap().study;
+        study.probe.images = ProbeImages::PerClass(5.try_into().unwrap());
+        let mut outline = Outline {
+            name: String::new(),
+            shape: neuro::images::Shape { channels: 3, height: 8, width: 8 },
+            classes: ["ant", "bee", "cow"].map(str::to_owned).to_vec(),
+            counts: Counts { train: 9, assessment: 0, test: 15 },
+            test_per_class: Some(vec![8, 2, 5]),
+            archive: None,
+        };
+        assert_eq!(probe_images(&study, &outline), 12);
+        outline.test_per_class = None;
+        assert_eq!(probe_images(&study, &outline), 15);
+        outline.counts.test = 11;
+        assert_eq!(probe_images(&study, &outline), 11);
+        study.probe.images = ProbeImages::All;
+        assert_eq!(probe_images(&study, &outline), 11);
+    }
 
     #[test]
     fn work_is_told_in_the_unit_that_fits() {

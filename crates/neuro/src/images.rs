@@ -180,3 +180,20 @@ pub struct Provenance {
     /// SHA-256 over the three sets in turn, in hexadecimal: training, assessment, test, each laid out as for [`Checksums`].
     pub sha256: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records on disk are read by these words.
+    #[test]
+    fn checks_are_written_in_these_words() {
+        let checks =
+            [Check::OfficialArchive, Check::OfficialStatistics, Check::Given, Check::NotOfficial, Check::Drawn, Check::Pictures];
+        let words = r#"["official-archive","official-statistics","given","not-official","drawn","pictures"]"#;
+        assert_eq!(serde_json::to_string(&checks).unwrap(), words);
+        assert_eq!(serde_json::from_str::<[Check; 6]>(words).unwrap(), checks);
+        // whoever drew or gave pictures of their own need not be warned of them
+        assert_eq!(checks.map(|check| check.caution().is_some()), [false, true, true, true, false, false]);
+    }
+}

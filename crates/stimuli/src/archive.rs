@@ -19,7 +19,8 @@ const BESIDES: u64 = 1 << 24;
 
 /// Whether the file at `path` is the official archive of `set`.
 pub(crate) fn is_official(set: &CifarSet, path: &Path) -> bool {
-    file::open(path).is_ok_and(|mut file| md5(&mut file).is_ok_and(|found| found == set.md5))
+    let fits = file::inspect(path).is_ok_and(|metadata| metadata.len() <= set.most_packed());
+    fits && file::open(path).is_ok_and(|mut file| md5(&mut file).is_ok_and(|found| found == set.md5))
 }
 
 /// The files of `set` from its archive. Its checksum is looked at first: what is inside cannot be judged while it might be
@@ -27,9 +28,15 @@ pub(crate) fn is_official(set: &CifarSet, path: &Path) -> bool {
 pub(crate) fn read(set: &CifarSet, path: &Path) -> Result<Files, StimuliError> {
     let unreadable = |error| StimuliError::reading(path, error);
     let mut file = file::open(path)?;
-    let found = md5(&mut file).map_err(unreadable)?;
-    if found != set.md5 {
-        let what = format!("the archive is damaged or not the official one (its MD5 is {found}, not {})", set.md5);
+    let there = file.metadata().map_err(unreadable)?.len();
+    let differs = if there > set.most_packed() {
+        Some(format!("it has {there} bytes"))
+    } else {
+        let found = md5(&mut file).map_err(unreadable)?;
+        (found != set.md5).then(|| format!("its MD5 is {found}, not {}", set.md5))
+    };
+    if let Some(differs) = differs {
+        let what = format!("the archive is damaged or not the official one ({differs})");
         let by_hand = format!("unpack it there and say in {}/NOTE.txt what it is", set.folder);
         let next = format!("delete it to have it downloaded again, or, if you trust this copy, {by_hand}");
         return Err(StimuliError::content(what, path, next));

@@ -40,7 +40,7 @@ pub(crate) fn load(set: &CifarSet, split: &Split, place: &Place, report: &mut dy
             Some(mirror) => format!("{}/{}", mirror.trim_end_matches('/'), set.archive_file),
             None => set.archive.url.to_owned(),
         };
-        Order { url, path: &archive, md5: set.md5 }.fetch(report)?;
+        Order { url, path: &archive, md5: set.md5, most: set.most_packed() }.fetch(report)?;
     }
     let files = archive::read(set, &archive)?;
     let source = format!("read from the official archive {} (MD5 {})", set.archive_file, set.md5);

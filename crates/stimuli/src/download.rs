@@ -49,6 +49,8 @@ pub(crate) struct Order<'a> {
     pub(crate) url: String,
     pub(crate) path: &'a Path,
     pub(crate) md5: &'a str,
+    /// No more bytes than this are received, whatever the server sends.
+    pub(crate) most: u64,
 }
 
 impl Order<'_> {
@@ -61,10 +63,7 @@ impl Order<'_> {
         let made = self.make_folder()?;
         let fetched = self.fetch_into_part(begun, report);
         if fetched.is_err() {
-            // another process may have begun in the meantime: whatever is not empty stays
-            if fs::metadata(self.part()).is_ok_and(|part| part.is_file() && part.len() == 0) {
-                let _ = fs::remove_file(self.part());
-            }
+            // up to the first that is not empty
             made.iter().all(|folder| fs::remove_dir(folder).is_ok());
         }
         fetched
@@ -73,12 +72,18 @@ impl Order<'_> {
     fn fetch_into_part(&self, begun: Option<Response<Body>>, report: &mut dyn FnMut(Fetch)) -> Result<(), StimuliError> {
         let mut part = self.open_part(report)?;
         // whoever held the lock before may have finished
-        if self.path.exists() {
-            return Ok(());
+        let fetched = if self.path.exists() { Ok(()) } else { self.fill(begun, &mut part, report) };
+        // as long as it is locked, nobody else can have begun to write to it
+        if part.metadata().is_ok_and(|part| part.len() == 0) {
+            let _ = fs::remove_file(self.part());
         }
-        self.receive(begun, &mut part, report)?;
+        fetched
+    }
+
+    fn fill(&self, begun: Option<Response<Body>>, part: &mut File, report: &mut dyn FnMut(Fetch)) -> Result<(), StimuliError> {
+        self.receive(begun, part, report)?;
         part.sync_all().map_err(|error| self.unwritable(error))?;
-        self.verify(&mut part)?;
+        self.verify(part)?;
         // no sync of the folder: if the new name is lost with the power, the part is still there and complete
         fs::rename(self.part(), self.path).map_err(|error| StimuliError::writing(self.path, error))?;
         report(Fetch::Verified);
@@ -197,6 +202,10 @@ impl Order<'_> {
         loop {
             match body.read(&mut buffer) {
                 Ok(0) => return Ok(()),
+                Ok(bytes) if there + bytes as u64 > self.most => {
+                    part.set_len(0).map_err(|error| self.unwritable(error))?;
+                    return Err(self.broken("the download was given up", format!("more than {} bytes came", self.most), 0));
+                }
                 Ok(bytes) => {
                     part.write_all(&buffer[..bytes]).map_err(|error| self.unwritable(error))?;
                     there += bytes as u64;
@@ -235,7 +244,7 @@ impl Order<'_> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         format!(
             "download it by hand and put it into {}, or name another source with --mirror",
-            shown::clipped(&shown::path(folder), 60)
+            shown::clipped(&shown::path(folder), 50)
         )
     }
 

@@ -44,7 +44,7 @@ pub enum StimuliError {
         next: &'static str,
     },
     /// The network refused, or broke off.
-    #[error("{what}: {}: {}; {next}", shown::clipped(&shown::line(url), 80), shown::clipped(&shown::line(reason), 110))]
+    #[error("{what}: {}: {}; {next}", shown::clipped(&shown::line(url), 76), shown::clipped(&shown::line(reason), 90))]
     Download {
         /// What was being done.
         what: &'static str,

@@ -16,6 +16,9 @@ use crate::shown;
 /// Longest list of class names, in bytes.
 const LONGEST_LIST: usize = 1 << 16;
 
+/// Bytes by which an archive may exceed the official one before it is given up unread. Only the checksum decides.
+const SLACK: u64 = 1 << 20;
+
 /// Size of a CIFAR image.
 pub(crate) const SHAPE: Shape = Shape { channels: 3, height: 32, width: 32 };
 
@@ -153,6 +156,11 @@ impl CifarSet {
             _ if name == self.test_file => Some(self.test_images),
             _ => Some(self.images_per_train_file),
         }
+    }
+
+    /// The most bytes that an archive may have.
+    pub(crate) fn most_packed(&self) -> u64 {
+        self.archive.bytes + SLACK
     }
 
     /// The most bytes that a file of this name may have.

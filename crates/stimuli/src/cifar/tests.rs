@@ -421,6 +421,17 @@ fn an_archive_that_is_not_the_official_one_is_refused() {
 }
 
 #[test]
+fn an_archive_far_too_large_is_not_read() {
+    let data = tempfile::tempdir().unwrap();
+    // takes no room on the disk, but hours to sum up
+    fs::File::create(data.path().join(TINY.archive_file)).unwrap().set_len(1 << 42).unwrap();
+    let message = load_quietly(&TINY, &Split::default(), &data).unwrap_err().to_string();
+    assert!(message.starts_with("the archive is damaged or not the official one (it has 4398046511104 bytes): "), "{message}");
+    write(&TINY, data.path());
+    assert_eq!(load_quietly(&TINY, &Split::default(), &data).unwrap().provenance.check, Check::Given);
+}
+
+#[test]
 fn an_archive_without_a_file_is_refused() {
     let (bytes, set) = archive(&TINY, &files(&TINY)[1..]);
     let data = tempfile::tempdir().unwrap();

@@ -46,7 +46,7 @@ fn one_download() {
     let (Ok(url), Ok(folder)) = (std::env::var(URL), std::env::var(FOLDER)) else { return };
     let folder = PathBuf::from(folder);
     let md5 = Case::new().md5;
-    let outcome = match (Order { url, path: &folder.join("set.tar.gz"), md5: &md5 }).fetch(&mut |_| ()) {
+    let outcome = match (Order { url, path: &folder.join("set.tar.gz"), md5: &md5, most: 200_000 }).fetch(&mut |_| ()) {
         Ok(()) => "downloaded".to_owned(),
         Err(error) => error.to_string(),
     };
