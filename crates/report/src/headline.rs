@@ -44,6 +44,8 @@ pub(crate) enum Fell {
     At(u32),
     /// It did not, as far as it was read.
     Not,
+    /// It did not before it failed.
+    Failed,
     /// No step of it was read.
     Unread,
     /// Its healthy network is no better than chance.
@@ -92,8 +94,9 @@ fn broken(view: &View<'_>, arm: &Arm<'_>, question: &Question) -> Broken {
         let read: Vec<(u32, f64)> = steps.iter().filter_map(|&step| own(step)).collect();
         match read.iter().find(|(_, margin)| *margin < 0.0) {
             _ if *healthy <= view.chance() => Fell::Meaningless,
-            _ if read.is_empty() => Fell::Unread,
             Some((step, _)) => Fell::At(*step),
+            None if arm.trials.iter().any(|trial| trial.seeds == *seeds && trial.failure.is_some()) => Fell::Failed,
+            None if read.is_empty() => Fell::Unread,
             None => Fell::Not,
         }
     };
@@ -121,6 +124,7 @@ impl Fell {
         match self {
             Fell::At(step) => step.to_string(),
             Fell::Not => "none".to_owned(),
+            Fell::Failed => "failed".to_owned(),
             Fell::Unread => "not read".to_owned(),
             Fell::Meaningless => "not defined".to_owned(),
         }
@@ -189,6 +193,15 @@ mod tests {
         let view = View::new(&evidence);
         let told = broken(&view, &view.arms[0], &example::accuracy()).sentence();
         assert_eq!(told, "step 1 (20.0 % lost); by seed: 1, not read, not defined");
+    }
+
+    #[test]
+    fn a_seed_that_failed_before_its_break_is_not_one_without_a_break() {
+        let mut evidence = example::evidence(3, 15);
+        example::fail(&mut evidence.trials[1], 8, Phase::Treated);
+        let view = View::new(&evidence);
+        let told = broken(&view, &view.arms[0], &example::accuracy()).sentence();
+        assert!(told.ends_with("by seed: 12, failed, 12"), "{told}");
     }
 
     #[test]

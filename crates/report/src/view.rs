@@ -199,9 +199,13 @@ impl<'a> Arm<'a> {
         (seeds.network, injured.then_some(seeds.injury), (!self.untaught || retrained).then_some(seeds.data))
     }
 
-    /// The phase a step's outcome is read in; step 0 is healthy.
+    /// The phase a step's outcome is read in; step 0 is healthy, and the one a branch begins after has its own.
     pub(crate) fn outcome_at(&self, step: u32) -> Phase {
-        if step == 0 { Phase::Healthy } else { self.outcome }
+        match self.beginning() {
+            _ if step == 0 => Phase::Healthy,
+            (origin, phase) if step == origin => phase,
+            _ => self.outcome,
+        }
     }
 }
 
