@@ -123,11 +123,16 @@ fn tap(architecture: &Architecture, layer: &str) -> Tap {
     Tap { layer: layer.to_owned(), features: part.output.len() }
 }
 
-/// Classes are taken to be of one size, as in CIFAR.
+/// How many test images the probe has: of each class as many as are asked for, or as there are.
 fn probe_images(study: &Study, outline: &Outline) -> usize {
-    match study.probe.images {
-        ProbeImages::All => outline.counts.test,
-        ProbeImages::PerClass(images) => (images.get() as usize * outline.classes.len()).min(outline.counts.test),
+    let most = match study.probe.images {
+        ProbeImages::All => return outline.counts.test,
+        ProbeImages::PerClass(images) => images.get() as usize,
+    };
+    match &outline.test_per_class {
+        Some(classes) => classes.iter().map(|&there| there.min(most)).sum(),
+        // taken to be of one size
+        None => (most * outline.classes.len()).min(outline.counts.test),
     }
 }
 

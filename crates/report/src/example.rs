@@ -63,6 +63,7 @@ fn cause() -> Cause {
         "stimuli": {
             "name": "CIFAR-10",
             "source": "downloaded from www.cs.toronto.edu and checked against its MD5 sum.",
+            "check": "official-archive",
             "note": null,
             "sha256": "9a0364b9e99bb480dd25e1f0284c8555d2c2e4f1a5b7c6d8e9f0a1b2c3d4e5f6",
         },

@@ -278,3 +278,66 @@ fn one_that_waited_for_a_damaged_file_downloads_it_itself() {
     case.assert_complete();
     assert_eq!(requests, 1);
 }
+
+/// The folder as it was before, and nothing in it.
+#[track_caller]
+fn assert_untouched(case: &Case) {
+    let left: Vec<_> = fs::read_dir(case.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "something was left behind: {left:?}");
+}
+
+#[test]
+fn a_download_that_does_not_begin_leaves_nothing_behind() {
+    let case = Case::new();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for address in [format!("http://{gone}"), "http://no-such-host.invalid".to_owned(), "no address at all".to_owned()] {
+        let order = Order { url: format!("{address}/set.tar.gz"), path: &case.path(), md5: &case.md5 };
+        order.fetch(&mut |_| ()).unwrap_err();
+        assert_untouched(&case);
+    }
+    // refused, without a byte, and with other bytes than those wanted
+    for manner in [Manner::NotFound, Manner::BreaksOff(0), Manner::Vague(0), Manner::Vague(100)] {
+        case.fetch(&[manner]).0.unwrap_err();
+        assert_untouched(&case);
+    }
+    // an empty part that an earlier version left
+    case.left(b"");
+    case.fetch(&[Manner::NotFound]).0.unwrap_err();
+    assert!(!case.part().exists());
+}
+
+#[test]
+fn what_has_arrived_outlives_a_server_that_is_gone() {
+    let case = Case::new();
+    case.left(&case.body[..70_000]);
+    let message = case.fetch(&[Manner::NotFound]).0.unwrap_err().to_string();
+    assert!(message.contains("go on after the 70000 bytes that are there"), "{message}");
+    assert_eq!(fs::read(case.part()).unwrap().len(), 70_000);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_part_that_is_no_file_is_refused() {
+    let case = Case::new();
+    case.left(b"");
+    crate::file::tests::no_files(&case.part(), |kind| {
+        let (path, md5) = (case.path(), case.md5.clone());
+        let fetch = move || Order { url: "http://127.0.0.1:9/".to_owned(), path: &path, md5: &md5 }.fetch(&mut |_| ());
+        let message = crate::file::tests::promptly(fetch).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("this is {kind}, not a file: ")), "{message}");
+    });
+}
+
+#[test]
+fn a_message_stays_short_whatever_the_address() {
+    let case = Case::new();
+    let long = "a\u{1b}[2J".repeat(1000);
+    for url in [format!("http://127.0.0.1:1/{long}"), long.clone(), format!("https://{long}")] {
+        let folder = case.folder.path().join("猫".repeat(80)).join("x".repeat(200));
+        let order = Order { url, path: &folder.join("set.tar.gz"), md5: &case.md5 };
+        let message = order.fetch(&mut |_| ()).unwrap_err().to_string();
+        assert!(message.chars().count() <= 400 && !message.contains(char::is_control), "{message:?}");
+    }
+}
+
+mod inspected;
