@@ -136,12 +136,10 @@ pub(crate) fn healthy_sentence(view: &View<'_>, question: &Question) -> String {
     let Some(estimate) = Estimate::of(&view.healthy(question)) else {
         return "The healthy networks have not been read yet.".to_owned();
     };
-    let subjects = view.subjects(estimate.n);
-    let n = subjects.long();
+    let n = view.subjects(estimate.n).of("network");
     let interval = match estimate.half_width {
-        Some(_) => format!("mean of n = {n} networks ± half its 95 % confidence interval"),
-        None if subjects.failed > 0 => format!("n = {n} networks: no interval"),
-        None => "n = 1 network: no interval".to_owned(),
+        Some(_) => format!("mean of n = {n} ± half its 95 % confidence interval"),
+        None => format!("n = {n}: no interval"),
     };
     let [_, _, test] = view.evidence.cause.images;
     format!(
@@ -248,10 +246,10 @@ mod tests {
             example::fail(&mut evidence.trials[trial], 0, Phase::Healthy);
         }
         let sentence = |evidence: &neuro::record::Evidence| healthy_sentence(&View::new(evidence), &example::accuracy());
-        assert!(sentence(&evidence).contains("mean of n = 2 of 3 (1 failed) networks"), "{}", sentence(&evidence));
+        assert!(sentence(&evidence).contains("mean of n = 2 of 3 networks (1 failed)"), "{}", sentence(&evidence));
         for trial in [1, 4, 7] {
             example::fail(&mut evidence.trials[trial], 0, Phase::Healthy);
         }
-        assert!(sentence(&evidence).contains("n = 1 of 3 (2 failed) networks: no interval"), "{}", sentence(&evidence));
+        assert!(sentence(&evidence).contains("n = 1 of 3 networks (2 failed): no interval"), "{}", sentence(&evidence));
     }
 }

@@ -20,6 +20,7 @@ mod curve;
 mod headline;
 mod methods;
 mod notice;
+mod references;
 mod table;
 mod words;
 

@@ -59,16 +59,15 @@ impl<'a> View<'a> {
         self.accuracy.iter().chain(self.similarities.first()).collect()
     }
 
-    /// Everything that was asked, in the order of the records; confusions, which are too many for means, excepted.
+    /// Everything that was asked, in the order of the records, but for confusions, which are too many for means.
     pub(crate) fn questions(&self) -> Vec<Question> {
         let mut seen = HashSet::new();
-        let asked = readings(self.evidence).filter(|reading| reading.measure != "confusion");
         let question = |reading: &Reading| Question {
             measure: reading.measure.clone(),
             layer: reading.layer.clone(),
             class: reading.class.clone(),
         };
-        asked.filter(|r| seen.insert((&r.measure, &r.layer, &r.class))).map(question).collect()
+        readings(self.evidence).filter(|r| seen.insert((&r.measure, &r.layer, &r.class))).map(question).collect()
     }
 
     /// Accuracy of blind guessing.
