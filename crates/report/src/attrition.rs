@@ -29,9 +29,9 @@ impl Count {
         if self.failed == 0 { self.n.to_string() } else { format!("{} of {} ({} failed)", self.n, self.planned, self.failed) }
     }
 
-    /// "3 networks"; "2 of 3 networks (1 failed)" where some failed.
+    /// "3 networks"; "2 of 3 networks, 1 failed" where some failed.
     pub(crate) fn of(self, noun: &str) -> String {
-        let failed = if self.failed == 0 { String::new() } else { format!(" ({} failed)", self.failed) };
+        let failed = if self.failed == 0 { String::new() } else { format!(", {} failed", self.failed) };
         let s = if self.n == 1 && self.failed == 0 { "" } else { "s" };
         format!("{} {noun}{s}{failed}", self.short())
     }

@@ -287,6 +287,20 @@ pub(crate) fn measured_as(evidence: &mut Evidence, measure: &str) {
         .for_each(|reading| reading.measure = measure.to_owned());
 }
 
+/// The same with names as long as somebody might make them, without a space to break them at.
+pub(crate) fn of_long_names() -> Evidence {
+    let mut evidence = of_many_arms(4);
+    for class in 0..CLASSES.len() {
+        rename_class(&mut evidence, class, &format!("{class}{}", "Unterschenkel".repeat(20)));
+    }
+    let arm = "W".repeat(64);
+    evidence.trials.iter_mut().filter(|trial| trial.arm == "retrained").for_each(|trial| trial.arm.clone_from(&arm));
+    evidence.study.arms[0].name = arm.try_into().unwrap();
+    evidence.cause.stimuli.name = "Bilder".repeat(80);
+    evidence.cause.stimuli.note = Some("Nur".repeat(500));
+    evidence
+}
+
 /// The same with classes named in many scripts, some of them long.
 pub(crate) fn of_other_scripts() -> Evidence {
     let mut evidence = evidence(3, 6);

@@ -110,9 +110,15 @@ mod tests {
             example::of_a_branch(3, 15, 5, 6),
             example::of_all_trouble(),
             example::of_other_scripts(),
+            example::of_long_names(),
         ];
-        let narrow =
-            [example::evidence(3, 15), example::of_many_layers(6), example::of_many_classes(20), example::of_other_scripts()];
+        let narrow = [
+            example::evidence(3, 15),
+            example::of_many_layers(6),
+            example::of_many_classes(20),
+            example::of_other_scripts(),
+            example::of_long_names(),
+        ];
         let alone = narrow.map(alone);
         let fonts = fonts::Fonts::of_this_system();
         for evidence in whole.iter().chain(&alone) {

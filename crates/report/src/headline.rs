@@ -138,7 +138,7 @@ pub(crate) fn healthy_sentence(view: &View<'_>, question: &Question) -> String {
     };
     let n = view.subjects(estimate.n).of("network");
     let interval = match estimate.half_width {
-        Some(_) => format!("mean of n = {n} ± half its 95 % confidence interval"),
+        Some(_) => format!("mean ± half its 95 % confidence interval, n = {n}"),
         None => format!("n = {n}: no interval"),
     };
     let [_, _, test] = view.evidence.cause.images;
@@ -246,10 +246,10 @@ mod tests {
             example::fail(&mut evidence.trials[trial], 0, Phase::Healthy);
         }
         let sentence = |evidence: &neuro::record::Evidence| healthy_sentence(&View::new(evidence), &example::accuracy());
-        assert!(sentence(&evidence).contains("mean of n = 2 of 3 networks (1 failed)"), "{}", sentence(&evidence));
+        assert!(sentence(&evidence).contains("interval, n = 2 of 3 networks, 1 failed)"), "{}", sentence(&evidence));
         for trial in [1, 4, 7] {
             example::fail(&mut evidence.trials[trial], 0, Phase::Healthy);
         }
-        assert!(sentence(&evidence).contains("n = 1 of 3 networks (2 failed): no interval"), "{}", sentence(&evidence));
+        assert!(sentence(&evidence).contains("n = 1 of 3 networks, 2 failed: no interval"), "{}", sentence(&evidence));
     }
 }

@@ -209,7 +209,7 @@ fn arm_table<'a>(view: &View<'_>, arm: &Arm<'a>) -> Table<'a> {
 
 fn cell(question: &Question, estimate: Option<(Estimate, Count)>, with_n: bool) -> String {
     estimate.map_or_else(dash, |(estimate, count)| {
-        let n = if with_n { format!(" (n = {})", count.short()) } else { String::new() };
+        let n = if with_n { format!(" (n = {})", count.short().replace(' ', "\u{a0}")) } else { String::new() };
         format!("{}{n}", question.unit().estimate(&estimate))
     })
 }
@@ -362,12 +362,12 @@ mod tests {
         assert_eq!(n, ["2 of 3 (1 failed)", "3", "3"]);
 
         let cells: Vec<String> = arm_table(&view, &view.arms[0]).rows.into_iter().flat_map(|row| row.cells).collect();
-        assert_eq!(cells.iter().filter(|cell| cell.ends_with("(n = 2 of 3)")).count(), 2 * (2 + 2 + 1));
+        assert_eq!(cells.iter().filter(|cell| cell.ends_with("(n = 2\u{a0}of\u{a0}3)")).count(), 2 * (2 + 2 + 1));
         assert_eq!(arm_table(&view, &view.arms[1]).n.as_deref(), Some("3"));
         let last: Vec<String> = table::comparisons(&view)[..3].iter().map(|c| comparison_row(c).last).collect();
         assert!(
-            last[0].contains("n = 2 of 3 pairs (1 failed)")
-                && last[1].contains("n = 2 of 3 pairs (1")
+            last[0].contains("n = 2 of 3 pairs, 1 failed")
+                && last[1].contains("n = 2 of 3 pairs, 1")
                 && last[2].contains("n = 3 pairs")
         );
 

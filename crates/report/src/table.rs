@@ -209,7 +209,7 @@ mod tests {
         let count = comparisons(&view)[0].last().unwrap().count;
         assert_eq!(
             (count.of("pair"), comparisons(&view)[0].steps[1].count.of("pair")),
-            ("1 of 3 pairs (2 failed)".to_owned(), "3 pairs".to_owned())
+            ("1 of 3 pairs, 2 failed".to_owned(), "3 pairs".to_owned())
         );
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Arm<'a> {
     /// Number of the step after which it begins: 0 for an arm that begins with the healthy networks, else that of the step it
     /// branches from.
     pub(crate) origin: u32,
+    /// What was read last of that step.
+    begins: Phase,
     /// Seeds of all trials that the study asks for.
     pub(crate) planned: Vec<TrialSeeds>,
     /// There was no schooling: the healthy networks are the weights that were given.
@@ -113,11 +115,14 @@ impl<'a> Arm<'a> {
         let trials: Vec<_> = evidence.trials.iter().filter(|trial| trial.arm == plan.name.as_str()).collect();
         // a phase is read where a course has it, so the phases read before the branch tell what happened there
         let inherited = || trials.iter().flat_map(|trial| trial.records.iter().filter(|record| record.step <= trial.inherited));
+        let origin = plan.start.as_ref().map_or(0, |start| start.step.get());
+        let begins = inherited().filter(|record| record.step == origin).map(|record| record.phase).max();
         Self {
             index,
             plan,
             outcome,
-            origin: plan.start.as_ref().map_or(0, |start| start.step.get()),
+            origin,
+            begins: begins.unwrap_or(Phase::Healthy),
             planned: evidence.study.seeds.trials(),
             untaught: evidence.study.schooling.epochs == 0,
             inherits_loss: inherited().any(|record| record.phase == Phase::Injured),
@@ -142,8 +147,7 @@ impl<'a> Arm<'a> {
 
     /// The reading it begins with: healthy, or what was read last of the step it branches from.
     pub(crate) fn beginning(&self) -> (u32, Phase) {
-        let phases = self.trials.iter().flat_map(|t| &t.records).filter(|r| r.step == self.origin).map(|r| r.phase);
-        (self.origin, phases.max().unwrap_or(if self.origin == 0 { Phase::Healthy } else { Phase::Treated }))
+        (self.origin, self.begins)
     }
 
     /// Numbers of the steps read in this phase, in order.
