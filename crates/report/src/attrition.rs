@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use neuro::record::{Phase, TrialRecords};
+use neuro::study::TrialSeeds;
 
-use crate::view::{Arm, Trace, View, own};
+use crate::view::{Arm, View, own};
 use crate::words;
 
 /// The n of a mean, beside what it would be if nothing had failed.
@@ -28,22 +29,70 @@ impl Count {
         if self.failed == 0 { self.n.to_string() } else { format!("{} of {} ({} failed)", self.n, self.planned, self.failed) }
     }
 
+    /// "3 networks"; "2 of 3 networks, 1 failed" where some failed.
+    pub(crate) fn of(self, noun: &str) -> String {
+        let failed = if self.failed == 0 { String::new() } else { format!(", {} failed", self.failed) };
+        let s = if self.n == 1 && self.failed == 0 { "" } else { "s" };
+        format!("{} {noun}{s}{failed}", self.short())
+    }
+
     /// Of several, the one that lost most.
     pub(crate) fn worst(counts: impl IntoIterator<Item = Count>) -> Option<Count> {
         counts.into_iter().max_by_key(|count| count.failed)
     }
 }
 
+/// What has become of a trial by a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Read,
+    Failed,
+    /// Not read so far.
+    Open,
+}
+
+impl Fate {
+    /// Of a pair: it is lost with either of its trials.
+    pub(crate) fn and(self, other: Fate) -> Fate {
+        match (self, other) {
+            (Fate::Read, Fate::Read) => Fate::Read,
+            (Fate::Failed, _) | (_, Fate::Failed) => Fate::Failed,
+            (Fate::Open | Fate::Read, Fate::Open | Fate::Read) => Fate::Open,
+        }
+    }
+}
+
+impl Count {
+    /// The n of a mean over trials of these seeds, of which those with one trace are copies of each other: what failed is not missed
+    /// if a copy of it was read.
+    pub(crate) fn of_planned<T: Ord>(
+        n: usize,
+        planned: &[TrialSeeds],
+        trace: impl Fn(TrialSeeds) -> T,
+        fate: impl Fn(TrialSeeds) -> Fate,
+    ) -> Self {
+        let of = |wanted: &dyn Fn(Fate) -> bool| -> BTreeSet<T> {
+            planned.iter().filter(|&&seeds| wanted(fate(seeds))).map(|&seeds| trace(seeds)).collect()
+        };
+        let failed = of(&|fate| fate == Fate::Failed).difference(&of(&|fate| fate == Fate::Read)).count();
+        Count { n, planned: of(&|_| true).len(), failed }
+    }
+}
+
 impl Arm<'_> {
     /// The n of a mean at this moment, beside what it would be if nothing had failed.
     pub(crate) fn count(&self, n: usize, step: u32, phase: Phase) -> Count {
-        let trace = |trial: &&&TrialRecords| self.trace(trial.seeds, step, phase);
-        let read = |trial: &&TrialRecords| trial.records.iter().any(|r| r.step == step && r.phase == phase);
-        let alive: BTreeSet<Trace> = self.trials.iter().filter(|trial| read(trial)).map(|trial| trace(&trial)).collect();
-        let lost = self.trials.iter().filter(|trial| trial.failure.is_some() && !read(trial)).map(|trial| trace(&trial));
-        let failed = lost.filter(|trace| !alive.contains(trace)).collect::<BTreeSet<_>>().len();
-        let planned = self.planned.iter().map(|&seeds| self.trace(seeds, step, phase)).collect::<BTreeSet<_>>().len();
-        Count { n, planned, failed }
+        let trace = |seeds| self.trace(seeds, step, phase);
+        Count::of_planned(n, &self.planned, trace, |seeds| self.fate(seeds, step, phase))
+    }
+
+    /// What has become of the trial of these seeds by this moment.
+    pub(crate) fn fate(&self, seeds: TrialSeeds, step: u32, phase: Phase) -> Fate {
+        match self.trials.iter().find(|trial| trial.seeds == seeds) {
+            Some(trial) if trial.records.iter().any(|r| r.step == step && r.phase == phase) => Fate::Read,
+            Some(trial) if trial.failure.is_some() => Fate::Failed,
+            _ => Fate::Open,
+        }
     }
 
     /// The first step whose end each failed trial did not live to see; 0 if not even its healthy network was read.
@@ -90,19 +139,12 @@ impl View<'_> {
 
     /// The n of a mean over healthy networks. A subject that failed has trials without any record.
     pub(crate) fn subjects(&self, n: usize) -> Count {
-        let traces = |wanted: &dyn Fn(&&TrialRecords) -> bool| -> BTreeSet<Trace> {
-            let of = |arm: &Arm<'_>| -> Vec<Trace> {
-                let trials = arm.trials.iter().copied().filter(wanted);
-                trials.map(|trial| arm.trace(trial.seeds, 0, Phase::Healthy)).collect()
-            };
-            self.arms.iter().flat_map(of).collect()
+        let Some(first) = self.arms.first() else { return Count { n, planned: 0, failed: 0 } };
+        let fate = |seeds| {
+            let fates = || self.arms.iter().map(|arm| arm.fate(seeds, 0, Phase::Healthy));
+            fates().find(|fate| *fate == Fate::Read).or_else(|| fates().find(|fate| *fate == Fate::Failed)).unwrap_or(Fate::Open)
         };
-        let read = traces(&|trial| !trial.records.is_empty());
-        let failed = traces(&|trial| trial.records.is_empty() && trial.failure.is_some());
-        let all =
-            |arm: &Arm<'_>| -> Vec<Trace> { arm.planned.iter().map(|&seeds| arm.trace(seeds, 0, Phase::Healthy)).collect() };
-        let planned = self.arms.iter().flat_map(all).collect::<BTreeSet<_>>().len();
-        Count { n, planned, failed: failed.difference(&read).count() }
+        Count::of_planned(n, &first.planned, |seeds| first.trace(seeds, 0, Phase::Healthy), fate)
     }
 
     /// Every failed trial: "retrained, seeds 3 / 3 / 3: failed in step 4 of 15: epoch 2 of 3: the loss is not a number".

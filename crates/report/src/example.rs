@@ -64,6 +64,7 @@ fn cause() -> Cause {
             "name": "CIFAR-10",
             "source": "downloaded from www.cs.toronto.edu and checked against its MD5 sum.",
             "check": "official-archive",
+            "check": "official-archive",
             "note": null,
             "sha256": "9a0364b9e99bb480dd25e1f0284c8555d2c2e4f1a5b7c6d8e9f0a1b2c3d4e5f6",
         },
@@ -246,7 +247,8 @@ pub(crate) fn of_a_branch(seeds: u32, steps: u32, after: u32, further: u32) -> E
     plan.steps = further.try_into().unwrap();
     plan.start = Some(Start { study: None, arm: "retrained".to_owned().try_into().unwrap(), step: after.try_into().unwrap() });
     evidence.study.arms.push(plan);
-    for ancestor in evidence.trials[..seeds as usize].to_vec() {
+    let ancestors: Vec<TrialRecords> = evidence.trials[..seeds as usize].to_vec();
+    for ancestor in ancestors {
         let mut branch = TrialRecords { arm: "branch".to_owned(), inherited: after, ..ancestor };
         branch.records.retain(|record| record.step <= after);
         branch.pictures.retain(|picture| picture.step <= after);
@@ -283,6 +285,20 @@ pub(crate) fn measured_as(evidence: &mut Evidence, measure: &str) {
     readings
         .filter(|reading| reading.measure.starts_with("rdm_similarity_"))
         .for_each(|reading| reading.measure = measure.to_owned());
+}
+
+/// The same with names as long as somebody might make them, without a space to break them at.
+pub(crate) fn of_long_names() -> Evidence {
+    let mut evidence = of_many_arms(4);
+    for class in 0..CLASSES.len() {
+        rename_class(&mut evidence, class, &format!("{class}{}", "Unterschenkel".repeat(20)));
+    }
+    let arm = "W".repeat(64);
+    evidence.trials.iter_mut().filter(|trial| trial.arm == "retrained").for_each(|trial| trial.arm.clone_from(&arm));
+    evidence.study.arms[0].name = arm.try_into().unwrap();
+    evidence.cause.stimuli.name = "Bilder".repeat(80);
+    evidence.cause.stimuli.note = Some("Nur".repeat(500));
+    evidence
 }
 
 /// The same with classes named in many scripts, some of them long.

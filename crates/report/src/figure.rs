@@ -33,7 +33,7 @@ pub(crate) fn all(view: &View<'_>) -> anyhow::Result<Vec<Figure>> {
     let rest = [maps::classes(view)?, learning::figure(view)].into_iter().flatten();
     let similarities = similarities.chain(layers);
     let mut figures: Vec<Figure> = accuracy.chain(similarities).chain(rdm::figures(view)?).chain(rest).collect();
-    if view.evidence.cause.stimuli.note.is_some() {
+    if sheet::has_reservations(&view.evidence.cause.stimuli) {
         // a figure may be taken out of the page, and must not leave its data's reservations behind
         let reminder = format!("Data: {} (see the note on these data in {})", view.evidence.cause.stimuli.name, names::PAGE);
         figures.iter_mut().for_each(|figure| figure.canvas.footnote(&reminder));
@@ -110,9 +110,15 @@ mod tests {
             example::of_a_branch(3, 15, 5, 6),
             example::of_all_trouble(),
             example::of_other_scripts(),
+            example::of_long_names(),
         ];
-        let narrow =
-            [example::evidence(3, 15), example::of_many_layers(6), example::of_many_classes(20), example::of_other_scripts()];
+        let narrow = [
+            example::evidence(3, 15),
+            example::of_many_layers(6),
+            example::of_many_classes(20),
+            example::of_other_scripts(),
+            example::of_long_names(),
+        ];
         let alone = narrow.map(alone);
         let fonts = fonts::Fonts::of_this_system();
         for evidence in whole.iter().chain(&alone) {

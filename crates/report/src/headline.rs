@@ -44,6 +44,8 @@ pub(crate) enum Fell {
     At(u32),
     /// It did not, as far as it was read.
     Not,
+    /// It did not before it failed.
+    Failed,
     /// No step of it was read.
     Unread,
     /// Its healthy network is no better than chance.
@@ -92,8 +94,9 @@ fn broken(view: &View<'_>, arm: &Arm<'_>, question: &Question) -> Broken {
         let read: Vec<(u32, f64)> = steps.iter().filter_map(|&step| own(step)).collect();
         match read.iter().find(|(_, margin)| *margin < 0.0) {
             _ if *healthy <= view.chance() => Fell::Meaningless,
-            _ if read.is_empty() => Fell::Unread,
             Some((step, _)) => Fell::At(*step),
+            None if arm.trials.iter().any(|trial| trial.seeds == *seeds && trial.failure.is_some()) => Fell::Failed,
+            None if read.is_empty() => Fell::Unread,
             None => Fell::Not,
         }
     };
@@ -121,6 +124,7 @@ impl Fell {
         match self {
             Fell::At(step) => step.to_string(),
             Fell::Not => "none".to_owned(),
+            Fell::Failed => "failed".to_owned(),
             Fell::Unread => "not read".to_owned(),
             Fell::Meaningless => "not defined".to_owned(),
         }
@@ -132,12 +136,10 @@ pub(crate) fn healthy_sentence(view: &View<'_>, question: &Question) -> String {
     let Some(estimate) = Estimate::of(&view.healthy(question)) else {
         return "The healthy networks have not been read yet.".to_owned();
     };
-    let subjects = view.subjects(estimate.n);
-    let n = subjects.long();
+    let n = view.subjects(estimate.n).of("network");
     let interval = match estimate.half_width {
-        Some(_) => format!("mean of n = {n} networks ± half its 95 % confidence interval"),
-        None if subjects.failed > 0 => format!("n = {n} networks: no interval"),
-        None => "n = 1 network: no interval".to_owned(),
+        Some(_) => format!("mean ± half its 95 % confidence interval, n = {n}"),
+        None => format!("n = {n}: no interval"),
     };
     let [_, _, test] = view.evidence.cause.images;
     format!(
@@ -192,6 +194,15 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_that_failed_before_its_break_is_not_one_without_a_break() {
+        let mut evidence = example::evidence(3, 15);
+        example::fail(&mut evidence.trials[1], 8, Phase::Treated);
+        let view = View::new(&evidence);
+        let told = broken(&view, &view.arms[0], &example::accuracy()).sentence();
+        assert!(told.ends_with("by seed: 12, failed, 12"), "{told}");
+    }
+
+    #[test]
     fn there_is_no_break_without_anything_to_lose() {
         let mut evidence = example::evidence(1, 1);
         example::set(&mut evidence.trials[0], 0, Phase::Healthy, "mean_class_accuracy", Some(0.1));
@@ -235,10 +246,10 @@ mod tests {
             example::fail(&mut evidence.trials[trial], 0, Phase::Healthy);
         }
         let sentence = |evidence: &neuro::record::Evidence| healthy_sentence(&View::new(evidence), &example::accuracy());
-        assert!(sentence(&evidence).contains("mean of n = 2 of 3 (1 failed) networks"), "{}", sentence(&evidence));
+        assert!(sentence(&evidence).contains("interval, n = 2 of 3 networks, 1 failed)"), "{}", sentence(&evidence));
         for trial in [1, 4, 7] {
             example::fail(&mut evidence.trials[trial], 0, Phase::Healthy);
         }
-        assert!(sentence(&evidence).contains("n = 1 of 3 (2 failed) networks: no interval"), "{}", sentence(&evidence));
+        assert!(sentence(&evidence).contains("n = 1 of 3 networks, 2 failed: no interval"), "{}", sentence(&evidence));
     }
 }

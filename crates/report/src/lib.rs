@@ -20,6 +20,7 @@ mod curve;
 mod headline;
 mod methods;
 mod notice;
+mod references;
 mod table;
 mod words;
 
@@ -203,6 +204,7 @@ mod tests {
         cases.push(("many-layers", example::of_many_layers(6)));
         cases.push(("many-arms", example::of_many_arms(7)));
         cases.push(("branch", example::of_a_branch(3, 15, 5, 6)));
+        cases.push(("long-names", example::of_long_names()));
         cases.push(("trouble", example::of_all_trouble()));
         for (name, evidence) in cases {
             let artifacts = render(&evidence).unwrap_or_else(|error| panic!("{name}: {error:#}")).artifacts;

@@ -18,8 +18,10 @@ pub(crate) fn notices(view: &View<'_>) -> Vec<Notice> {
 
 fn note(view: &View<'_>) -> Option<Notice> {
     let stimuli = &view.evidence.cause.stimuli;
-    let text = stimuli.note.clone()?;
-    Some(Notice { heading: format!("Note on the data ({})", stimuli.name), text, items: Vec::new() })
+    let caution = stimuli.check.caution().map(str::to_owned);
+    let text = caution.into_iter().chain(stimuli.note.clone()).collect::<Vec<_>>().join(" ");
+    let heading = format!("Note on the data ({})", stimuli.name);
+    (!text.is_empty()).then(|| Notice { heading, text, items: Vec::new() })
 }
 
 fn failed(view: &View<'_>) -> Option<Notice> {
@@ -71,6 +73,7 @@ fn not_done(view: &View<'_>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use neuro::images::Check;
     use neuro::record::Phase;
 
     use super::*;
@@ -78,6 +81,33 @@ mod tests {
 
     fn headings(evidence: &neuro::record::Evidence) -> Vec<String> {
         notices(&View::new(evidence)).into_iter().map(|notice| notice.heading).collect()
+    }
+
+    #[test]
+    fn files_that_were_not_compared_with_the_official_ones_are_called_so() {
+        let mut evidence = example::evidence(2, 2);
+        let told = |evidence: &neuro::record::Evidence| {
+            let view = View::new(evidence);
+            let figure = crate::figure::all(&view).unwrap().remove(0);
+            let drawn = figure.canvas.standalone().contains("see the note on these data");
+            assert_eq!(figure.caption.contains("see the note on these data"), drawn);
+            (notices(&view).pop().map(|notice| notice.text), drawn)
+        };
+        assert_eq!(told(&evidence), (None, false));
+        for (check, words, drawn) in [
+            (Check::Given, "These files were not compared with the official ones.", true),
+            (Check::NotOfficial, "These are not the official files.", true),
+            (Check::OfficialStatistics, "The test images were not compared with the official ones.", false),
+        ] {
+            evidence.cause.stimuli.check = check;
+            assert_eq!(told(&evidence), (Some(words.to_owned()), drawn));
+        }
+        evidence.cause.stimuli.note = Some("Half of it.".to_owned());
+        assert_eq!(told(&evidence).0.unwrap(), "The test images were not compared with the official ones. Half of it.");
+        for check in [Check::Drawn, Check::Pictures] {
+            evidence.cause.stimuli.check = check;
+            assert_eq!(told(&evidence).0.unwrap(), "Half of it.");
+        }
     }
 
     #[test]

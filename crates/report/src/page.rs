@@ -10,6 +10,7 @@ use crate::figure::{self, Figure};
 use crate::headline::{self, Ending};
 use crate::methods::{self, Paragraph};
 use crate::notice::{self, Notice};
+use crate::references;
 use crate::table::{self, Comparison, Difference};
 use crate::view::{Arm, Question, View};
 use crate::words::{self, plural};
@@ -106,7 +107,7 @@ pub(crate) fn html(view: &View<'_>, figures: &[Figure]) -> Result<String> {
         comparisons: table::comparisons(view).iter().map(comparison_row).collect(),
         tables: view.begun().map(|arm| arm_table(view, arm)).collect(),
         methods: methods::paragraphs(view),
-        references: methods::references(&evidence.study),
+        references: references::references(&evidence.study),
         causes: causes(view),
         files: files(figures),
     };
@@ -159,7 +160,7 @@ fn comparison_row<'a>(comparison: &Comparison<'a>) -> ComparisonRow<'a> {
                 [None, None] => String::new(),
             };
             let one = if at.difference.half_width.is_none() { "; one pair: no interval" } else { "" };
-            let pairs = if at.count.failed == 0 { plural(at.count.n, "pair") } else { format!("{} pairs", at.count.short()) };
+            let pairs = at.count.of("pair");
             format!("{} (step {}{lost}; n = {pairs}{one})", unit.difference(&at.difference), at.step)
         })
     };
@@ -208,7 +209,7 @@ fn arm_table<'a>(view: &View<'_>, arm: &Arm<'a>) -> Table<'a> {
 
 fn cell(question: &Question, estimate: Option<(Estimate, Count)>, with_n: bool) -> String {
     estimate.map_or_else(dash, |(estimate, count)| {
-        let n = if with_n { format!(" (n = {})", count.short()) } else { String::new() };
+        let n = if with_n { format!(" (n = {})", count.short().replace(' ', "\u{a0}")) } else { String::new() };
         format!("{}{n}", question.unit().estimate(&estimate))
     })
 }
@@ -229,6 +230,8 @@ fn causes(view: &View<'_>) -> Vec<(&'static str, String)> {
         view.evidence.makers.iter().map(|(maker, cases)| ("Computed by", format!("{maker}, in {}", plural(*cases, "case")))),
     );
     causes.push(("Device", cause.device.clone()));
+    let elsewhere = view.arms.iter().filter(|arm| arm.plan.start.as_ref().is_some_and(|start| start.study.is_some()));
+    causes.extend(elsewhere.filter_map(|arm| Some(("Branch", format!("Arm ‘{}’ {}", arm.name(), arm.branch()?)))));
     if let Some(hash) = &cause.weights_sha256 {
         causes.push(("Given weights", format!("SHA-256 {hash}")));
     }
@@ -359,10 +362,14 @@ mod tests {
         assert_eq!(n, ["2 of 3 (1 failed)", "3", "3"]);
 
         let cells: Vec<String> = arm_table(&view, &view.arms[0]).rows.into_iter().flat_map(|row| row.cells).collect();
-        assert_eq!(cells.iter().filter(|cell| cell.ends_with("(n = 2 of 3)")).count(), 2 * (2 + 2 + 1));
+        assert_eq!(cells.iter().filter(|cell| cell.ends_with("(n = 2\u{a0}of\u{a0}3)")).count(), 2 * (2 + 2 + 1));
         assert_eq!(arm_table(&view, &view.arms[1]).n.as_deref(), Some("3"));
         let last: Vec<String> = table::comparisons(&view)[..3].iter().map(|c| comparison_row(c).last).collect();
-        assert!(last[0].contains("n = 2 of 3 pairs") && last[1].contains("n = 2 of 3 pairs") && last[2].contains("n = 3 pairs"));
+        assert!(
+            last[0].contains("n = 2 of 3 pairs, 1 failed")
+                && last[1].contains("n = 2 of 3 pairs, 1")
+                && last[2].contains("n = 3 pairs")
+        );
 
         let figures = figure::all(&view).unwrap();
         let sentence = "From step 4 on, means of arm ‘retrained’ rest on the 2 of 3 trials that did not fail.";
@@ -389,10 +396,16 @@ mod tests {
 
     #[test]
     fn the_table_of_a_branch_has_its_own_steps_and_says_where_it_begins() {
-        let evidence = example::of_a_branch(2, 8, 5, 3);
+        let mut evidence = example::of_a_branch(2, 8, 5, 3);
         let view = View::new(&evidence);
         let table = arm_table(&view, &view.arms[3]);
         assert_eq!(table.rows.iter().map(|row| row.step).collect::<Vec<_>>(), [0, 6, 7, 8]);
-        assert!(page(&evidence).contains("begins after step 5 of arm ‘retrained’</span>"));
+        assert!(
+            page(&evidence).contains("begins after step 5 of arm ‘retrained’</span>")
+                && !page(&evidence).contains("<dt>Branch</dt>")
+        );
+        evidence.study.arms[3].start.as_mut().unwrap().study = Some("earlier".into());
+        let told = "<dt>Branch</dt><dd>Arm ‘branch’ begins after step 5 of arm ‘retrained’ of the study in earlier</dd>";
+        assert!(page(&evidence).contains(told), "what must be there to repeat it");
     }
 }

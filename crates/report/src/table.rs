@@ -92,10 +92,9 @@ fn difference(arm: &Arm<'_>, other: &Arm<'_>, step: u32, question: &Question) ->
     let (a, b): (Vec<f64>, Vec<f64>) = once(pairs).into_iter().unzip();
     let lost = [arm, other].map(|arm| if arm.is_whole() { None } else { arm.lost(step) });
     let difference = Estimate::of_differences(&a, &b)?;
-    let planned = arm.planned.iter().map(|&seeds| trace(seeds)).collect::<BTreeSet<_>>().len();
-    // a pair is lost with either of its trials
-    let failed = Count::worst([arm, other].map(|arm| arm.count(difference.n, step, arm.outcome))).map_or(0, |count| count.failed);
-    Some(Difference { step, lost, difference, count: Count { n: difference.n, planned, failed } })
+    let fate = |seeds| arm.fate(seeds, step, arm.outcome).and(other.fate(seeds, step, other.outcome));
+    let count = Count::of_planned(difference.n, &arm.planned, trace, fate);
+    Some(Difference { step, lost, difference, count })
 }
 
 impl Comparison<'_> {
@@ -199,5 +198,18 @@ mod tests {
         let comparison = &comparisons(&view)[0];
         assert_eq!((comparison.largest().unwrap().step, comparison.last().unwrap().step), (2, 3));
         assert_eq!(comparison.largest().unwrap().difference.half_width, None, "one seed has no interval");
+    }
+
+    #[test]
+    fn a_pair_is_lost_with_either_of_its_trials() {
+        let mut evidence = example::evidence(3, 4);
+        example::fail(&mut evidence.trials[0], 3, Phase::Treated);
+        example::fail(&mut evidence.trials[4], 3, Phase::Injured);
+        let view = View::new(&evidence);
+        let count = comparisons(&view)[0].last().unwrap().count;
+        assert_eq!(
+            (count.of("pair"), comparisons(&view)[0].steps[1].count.of("pair")),
+            ("1 of 3 pairs, 2 failed".to_owned(), "3 pairs".to_owned())
+        );
     }
 }

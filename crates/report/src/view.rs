@@ -30,6 +30,8 @@ pub(crate) struct Arm<'a> {
     /// Number of the step after which it begins: 0 for an arm that begins with the healthy networks, else that of the step it
     /// branches from.
     pub(crate) origin: u32,
+    /// What was read last of that step.
+    begins: Phase,
     /// Seeds of all trials that the study asks for.
     pub(crate) planned: Vec<TrialSeeds>,
     /// There was no schooling: the healthy networks are the weights that were given.
@@ -59,16 +61,15 @@ impl<'a> View<'a> {
         self.accuracy.iter().chain(self.similarities.first()).collect()
     }
 
-    /// Everything that was asked, in the order of the records; confusions, which are too many for means, excepted.
+    /// Everything that was asked, in the order of the records, but for confusions, which are too many for means.
     pub(crate) fn questions(&self) -> Vec<Question> {
         let mut seen = HashSet::new();
-        let asked = readings(self.evidence).filter(|reading| reading.measure != "confusion");
         let question = |reading: &Reading| Question {
             measure: reading.measure.clone(),
             layer: reading.layer.clone(),
             class: reading.class.clone(),
         };
-        asked.filter(|r| seen.insert((&r.measure, &r.layer, &r.class))).map(question).collect()
+        readings(self.evidence).filter(|r| seen.insert((&r.measure, &r.layer, &r.class))).map(question).collect()
     }
 
     /// Accuracy of blind guessing.
@@ -114,11 +115,14 @@ impl<'a> Arm<'a> {
         let trials: Vec<_> = evidence.trials.iter().filter(|trial| trial.arm == plan.name.as_str()).collect();
         // a phase is read where a course has it, so the phases read before the branch tell what happened there
         let inherited = || trials.iter().flat_map(|trial| trial.records.iter().filter(|record| record.step <= trial.inherited));
+        let origin = plan.start.as_ref().map_or(0, |start| start.step.get());
+        let begins = inherited().filter(|record| record.step == origin).map(|record| record.phase).max();
         Self {
             index,
             plan,
             outcome,
-            origin: plan.start.as_ref().map_or(0, |start| start.step.get()),
+            origin,
+            begins: begins.unwrap_or(Phase::Healthy),
             planned: evidence.study.seeds.trials(),
             untaught: evidence.study.schooling.epochs == 0,
             inherits_loss: inherited().any(|record| record.phase == Phase::Injured),
@@ -143,8 +147,7 @@ impl<'a> Arm<'a> {
 
     /// The reading it begins with: healthy, or what was read last of the step it branches from.
     pub(crate) fn beginning(&self) -> (u32, Phase) {
-        let phases = self.trials.iter().flat_map(|t| &t.records).filter(|r| r.step == self.origin).map(|r| r.phase);
-        (self.origin, phases.max().unwrap_or(if self.origin == 0 { Phase::Healthy } else { Phase::Treated }))
+        (self.origin, self.begins)
     }
 
     /// Numbers of the steps read in this phase, in order.
@@ -199,9 +202,13 @@ impl<'a> Arm<'a> {
         (seeds.network, injured.then_some(seeds.injury), (!self.untaught || retrained).then_some(seeds.data))
     }
 
-    /// The phase a step's outcome is read in; step 0 is healthy.
+    /// The phase a step's outcome is read in; step 0 is healthy, and the one a branch begins after has its own.
     pub(crate) fn outcome_at(&self, step: u32) -> Phase {
-        if step == 0 { Phase::Healthy } else { self.outcome }
+        match self.beginning() {
+            _ if step == 0 => Phase::Healthy,
+            (origin, phase) if step == origin => phase,
+            _ => self.outcome,
+        }
     }
 }
 

@@ -64,7 +64,9 @@ pub(super) fn layers(view: &View<'_>) -> Result<Option<Figure>> {
 /// The maps of all arms that have any value; a row for each question.
 fn maps<'a>(view: &'a View<'_>, rows: &[Question]) -> Vec<Map<'a>> {
     let map = |arm: &'a Arm<'a>| {
-        let steps: Vec<u32> = std::iter::once(0).chain(arm.steps_read(arm.outcome)).collect();
+        // a branch would seem to fall from health in one step if the end of the step it began after were not there
+        let begins = [0, arm.origin].into_iter().take(if arm.origin > 0 { 2 } else { 1 });
+        let steps: Vec<u32> = begins.chain(arm.steps_read(arm.outcome)).collect();
         let column = |&step: &u32| rows.iter().map(|row| arm.estimate(step, arm.outcome_at(step), row)).collect();
         let means = steps.iter().map(column).collect();
         Map { arm, steps, means }
@@ -152,9 +154,10 @@ fn caption(view: &View<'_>, maps: &[Map<'_>], what: &str) -> String {
         }
         _ => String::new(),
     };
+    let second = if maps.iter().any(|map| map.arm.origin > 0) { ", the second of a branch is where it begins" } else { "" };
     format!(
         "{what}, at the end of each step (after the lesson, where there is one); mean over seeds (n = {n}), intervals in {}. The first column \
-         is healthy; grey: not defined.{thinned}{placed}{} {}",
+         is healthy{second}; grey: not defined.{thinned}{placed}{} {}",
         names::TABLE,
         branches(view),
         of_means(view)
@@ -207,5 +210,15 @@ mod tests {
         let mut evidence = evidence;
         example::forget(&mut evidence, "rdm_similarity_tau_b");
         assert!(layers(&View::new(&evidence)).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_map_of_a_branch_begins_healthy_and_where_it_branched() {
+        let evidence = example::of_a_branch(2, 8, 5, 3);
+        let view = View::new(&evidence);
+        let maps = maps(&view, &[Question::of_class("class_accuracy", "cat")]);
+        assert_eq!(maps[3].steps, [0, 5, 6, 7, 8]);
+        assert_eq!((&maps[3].means[0], &maps[3].means[1]), (&maps[0].means[0], &maps[0].means[5]));
+        assert!(super::classes(&view).unwrap().unwrap().caption.contains("the second of a branch is where it begins"));
     }
 }

@@ -12,9 +12,9 @@ const SCALE: f32 = 4.0;
 
 /// The drawing as a PNG, and the letters in it that none of the fonts has: they are empty boxes.
 pub(crate) fn png(svg: &str, fonts: &Fonts) -> Result<(Vec<u8>, BTreeSet<char>)> {
-    let mut tree = parsed(svg, fonts.options())?;
+    let mut tree = parsed(svg, &fonts.options())?;
     if !unwritten(&tree).is_empty() {
-        tree = parsed(svg, fonts.options_with_others(svg))?;
+        tree = parsed(svg, &fonts.options_with_others(svg))?;
     }
     let size = tree.size().to_int_size().scale_by(SCALE).ok_or_else(|| anyhow!("a figure without size"))?;
     let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height()).ok_or_else(|| anyhow!("a figure without size"))?;
@@ -22,8 +22,8 @@ pub(crate) fn png(svg: &str, fonts: &Fonts) -> Result<(Vec<u8>, BTreeSet<char>)>
     Ok((pixels.encode_png().context("a figure as PNG")?, unwritten(&tree)))
 }
 
-fn parsed(svg: &str, options: usvg::Options<'_>) -> Result<usvg::Tree> {
-    usvg::Tree::from_str(svg, &options).context("a figure that is not SVG")
+fn parsed(svg: &str, options: &usvg::Options<'_>) -> Result<usvg::Tree> {
+    usvg::Tree::from_str(svg, options).context("a figure that is not SVG")
 }
 
 /// Letters without a glyph.
@@ -62,7 +62,7 @@ pub(super) fn indexed(width: usize, height: usize, palette: &[u8], pixels: &[u8]
 /// The texts of a drawing that reach beyond the sheet.
 #[cfg(test)]
 pub(super) fn texts_beyond_the_sheet(svg: &str, fonts: &Fonts) -> Vec<String> {
-    let tree = parsed(svg, fonts.options_with_others(svg)).unwrap();
+    let tree = parsed(svg, &fonts.options_with_others(svg)).unwrap();
     let sheet = tree.size().to_rect(0.0, 0.0).unwrap();
     let mut beyond = Vec::new();
     each_text(tree.root(), &mut |text| {

@@ -1,14 +1,15 @@
 //! What all figures share: their widths, what stands under each, and what every caption says.
 
+use neuro::images::{Check, Provenance};
+
 use super::svg::Canvas;
+pub(super) use super::svg::MARGIN;
 use crate::view::View;
 
 /// Width of a figure for one column of a journal. At 85 mm a text of 14 is set in 8 pt.
 pub(super) const COLUMN: f64 = 420.0;
 /// Width of a figure for both columns: at 175 mm a text of 14 is set in 8 pt.
 pub(super) const PAGE: f64 = 860.0;
-/// Free space at the edges.
-pub(super) const MARGIN: f64 = 8.0;
 
 /// A figure with what must be said under it.
 pub(crate) struct Figure {
@@ -47,10 +48,15 @@ pub(crate) fn of_means(view: &View<'_>) -> String {
     }
 }
 
+/// Whether the data may be other than their name says, so that no number or figure should be without a word of it.
+pub(super) fn has_reservations(stimuli: &Provenance) -> bool {
+    stimuli.note.is_some() || matches!(stimuli.check, Check::Given | Check::NotOfficial)
+}
+
 /// The sentence that names the data, wherever numbers of it are shown.
 pub(super) fn data(view: &View<'_>) -> String {
     let stimuli = &view.evidence.cause.stimuli;
-    let note = if stimuli.note.is_some() { " (see the note on these data)" } else { "" };
+    let note = if has_reservations(stimuli) { " (see the note on these data)" } else { "" };
     format!("Data: {}{note}.", stimuli.name)
 }
 

@@ -7,9 +7,11 @@ use std::fmt::Write;
 
 use base64::Engine;
 
-use super::sheet::MARGIN;
 use super::text;
 use crate::words;
+
+/// Free space at the edges.
+pub(super) const MARGIN: f64 = 8.0;
 
 /// Family of all text; the first is also what PNGs are set in.
 const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
