@@ -63,30 +63,38 @@ impl Trial<'_> {
     pub fn run(mut self) -> Result<End> {
         let mut patient: Option<Patient> = None;
         while let Some(needed) = self.open.case().missing(&self.asked.wanted) {
-            if self.stop.is_now() {
-                return Ok(End::Halted);
-            }
             let mut now = self.brought_near(patient, needed)?;
             let step = self.asked.wanted.course.step(now.behind).expect("something is missing, so there is a step to it");
             if !self.is_read(step) {
-                self.screen.begin(&self.title(step));
-                match self.advance(&mut now.network, step) {
-                    Ok(outcome) => {
-                        self.screen.finished(&outcome);
-                        self.open.commit(step, now.behind, outcome, &self.asked.wanted)?;
-                    }
-                    Err(Setback::Network(reason)) => {
-                        let failure = Failure { at: self.course_title(step), reason };
-                        self.open.fail(failure.clone())?;
-                        return Ok(End::Failed(failure));
-                    }
-                    Err(Setback::Trouble(trouble)) => return Err(trouble),
+                if self.stop.is_now() {
+                    return Ok(End::Halted);
+                }
+                if let Some(failure) = self.take(&mut now, step)? {
+                    return Ok(End::Failed(failure));
                 }
             }
             now.behind += 1;
             patient = Some(now);
         }
         Ok(End::Done)
+    }
+
+    /// Carries out one step and commits it, or commits that the network failed at it.
+    fn take(&mut self, now: &mut Patient, step: Step) -> Result<Option<Failure>> {
+        self.screen.begin(&self.title(step));
+        match self.advance(&mut now.network, step) {
+            Ok(outcome) => {
+                self.screen.finished(&outcome);
+                self.open.commit(step, now.behind, outcome, &self.asked.wanted)?;
+                Ok(None)
+            }
+            Err(Setback::Network(reason)) => {
+                let failure = Failure { at: self.course_title(step), reason };
+                self.open.fail(failure.clone())?;
+                Ok(Some(failure))
+            }
+            Err(Setback::Trouble(trouble)) => Err(trouble),
+        }
     }
 
     /// Carries out one step: loss, lesson, or reading.
