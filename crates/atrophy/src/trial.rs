@@ -9,7 +9,7 @@ use neuro::responses::{Responses, Showing};
 use neuro::seed::{Address, Seed};
 use neuro::study::{Keep, Study};
 
-use net::{Device, Network};
+use net::{Device, Network, NotFinite, Retina};
 
 use crate::course::{Course, Step};
 use crate::ledger::{OpenCase, Outcome, ReadingFile};
@@ -49,13 +49,7 @@ pub struct GivenWeights {
 impl GivenWeights {
     /// Puts the weights into a healthy network.
     fn teach(&self, network: &mut Network) -> Result<()> {
-        network.restore(&self.bytes).or_trouble(Exit::Data, || self.shown.clone())?;
-        if network.lesion().lost() > 0 {
-            let message =
-                format!("{}: these weights have a lesion (masks with lost synapses), and a subject starts healthy", self.shown);
-            return Err(Trouble::new(Exit::Data, message));
-        }
-        network.rest();
+        network.take_weights(&self.bytes).or_trouble(Exit::Data, || self.shown.clone())?;
         Ok(())
     }
 }
@@ -132,7 +126,7 @@ fn advance(
             Ok(Outcome { state: Some(network.state()), epoch: Some(epoch), ..Outcome::default() })
         }
         Step::Perceive { stage, phase } => {
-            let now = lab.perceive(network, screen);
+            let now = lab.perceive(network, screen).map_err(|error| Setback::Network(error.to_string()))?;
             let reading = match subject {
                 Some(subject) => lab.read(&subject.healthy, &now, network, stage, phase),
                 // the subject itself is what later networks are compared with
@@ -185,7 +179,7 @@ impl Lab<'_> {
     }
 
     fn newborn(&self, seed: Seed) -> Network {
-        Network::newborn(self.architecture.clone(), &self.stimuli.train, seed, self.device)
+        Network::newborn(self.architecture.clone(), &Retina::of(&self.stimuli.train), seed, self.device)
     }
 
     /// Whether the weights that the study gives can be used, if it gives any: asked before anything is begun.
@@ -197,11 +191,12 @@ impl Lab<'_> {
     pub fn subject(&self, schooled: &OpenCase, screen: &mut Screen) -> Result<Subject> {
         screen.begin(&format!("{}: showing the healthy network the probe", subject_name(schooled)));
         let network = self.network(schooled, None)?;
-        let healthy = self.healthy(self.perceive(&network, screen));
+        let responses = self.perceive(&network, screen).or_trouble(Exit::Failed, || schooled.folder().display().to_string())?;
+        let healthy = self.healthy(responses);
         Ok(Subject { state: network.state(), healthy })
     }
 
-    fn perceive(&self, network: &Network, screen: &mut Screen) -> Responses {
+    fn perceive(&self, network: &Network, screen: &mut Screen) -> std::result::Result<Responses, NotFinite> {
         network.perceive(&self.stimuli.test, &self.showing, &self.study.probe.layers, &mut |images| screen.perceived(images))
     }
 
