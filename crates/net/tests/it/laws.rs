@@ -117,7 +117,7 @@ fn outputs_that_are_no_numbers_are_an_error_and_never_a_class() {
     let images = images(20);
     let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
     let showing = Showing::new(images.labels(), None, &classes);
-    for (batch_norm, weight) in [(false, 1e30), (false, -1e30), (true, 3e38)] {
+    for (batch_norm, weight) in [(false, 1e30), (true, 3e38)] {
         let state = newborn(batch_norm, 1).state();
         let file = SafeTensors::deserialize(&state).unwrap();
         let huge: Vec<u8> = std::iter::repeat_n(f32::to_le_bytes(weight), 16 * 72).flatten().collect();
