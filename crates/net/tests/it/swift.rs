@@ -46,7 +46,7 @@ fn they_do_what_the_engines_operations_do() {
         let tolerance = if batch_norm { 2e-2 } else { 1e-4 };
         assert!((swift - stock).abs() < tolerance * stock, "{swift}, stock {stock}");
         // each image's loss afterwards: closely without normalisation, and with it as closely as the amplified roundings allow
-        let tolerance = if batch_norm { 0.2 } else { 1e-3 };
+        let tolerance = if batch_norm { 0.03 } else { 1e-3 };
         for (ours, theirs) in swift_after.iter().zip(&stock_after) {
             assert!((ours - theirs).abs() < tolerance * (1.0 + theirs), "afterwards {ours}, stock {theirs}");
         }
