@@ -1,7 +1,7 @@
 //! What all cases of a study share: images, network, questions, and the weights that schooling may start from.
 
 use ledger::{NewReading, Questions};
-use net::{Device, Network};
+use net::{Device, Network, Retina};
 use neuro::architecture::Architecture;
 use neuro::course::Moment;
 use neuro::images::Stimuli;
@@ -28,6 +28,8 @@ pub struct Lab<'a> {
     pub showing: Showing,
     /// Its network, as a list of parts.
     pub architecture: Architecture,
+    /// How images are scaled before the network sees them.
+    pub retina: Retina,
     /// Where networks live.
     pub device: Device,
     /// The weights that schooling starts from, if the study names any.
@@ -57,12 +59,13 @@ impl<'a> Lab<'a> {
         device: Device,
         given_weights: Option<GivenWeights>,
     ) -> Self {
-        Self { study, stimuli, showing, architecture, device, given_weights }
+        let retina = Retina::of(&stimuli.train);
+        Self { study, stimuli, showing, architecture, retina, device, given_weights }
     }
 
     /// A network with random first weights.
     pub fn newborn(&self, seed: Seed) -> Network {
-        Network::newborn(self.architecture.clone(), &self.stimuli.train, seed, self.device)
+        Network::newborn(self.architecture.clone(), &self.retina, seed, self.device)
     }
 
     /// A network with the weights of a checkpoint.
@@ -76,26 +79,40 @@ impl<'a> Lab<'a> {
     pub fn taught_elsewhere(&self) -> Result<Network> {
         let given = self.given_weights.as_ref().expect("a case that starts from weights belongs to a study that gives them");
         let mut network = self.blank();
-        network.restore(&given.bytes).or_trouble(Exit::Data, || given.shown.clone())?;
+        network.take_weights(&given.bytes).or_trouble(Exit::Data, || given.shown.clone())?;
         Ok(network)
     }
 
     fn blank(&self) -> Network {
-        Network::newborn(self.architecture.clone(), &self.stimuli.train, Seed(0), self.device)
+        Network::blank(self.architecture.clone(), &self.retina, self.device)
     }
 
     /// Looks at the weights that the study gives, if it gives any, before anything is begun, and says what a person must know of them.
     pub fn check_given_weights(&self, screen: &Screen) -> Result<()> {
         let Some(given) = &self.given_weights else { return Ok(()) };
-        let _ = (screen, ZERO_SHARE_TOLD);
-        self.blank().restore(&given.bytes).or_trouble(Exit::Data, || given.shown.clone())
+        let found = self.blank().take_weights(&given.bytes).or_trouble(Exit::Data, || given.shown.clone())?;
+        if !found.unused.is_empty() {
+            let (shown, more) = found.unused.split_at(found.unused.len().min(5));
+            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            let shown: Vec<String> = shown.iter().map(|name| crate::trouble::shown(name)).collect();
+            screen.line(&format!("note: {}: the network has no place for {}{more}; not used", given.shown, shown.join(", ")));
+        }
+        let share = found.zero_synapses as f64 / found.synapses.max(1) as f64;
+        if share > ZERO_SHARE_TOLD {
+            screen.line(&format!(
+                "note: {}: {:.1} % of the synapses are 0 and count as alive; if they were pruned, give their masks as NAME_mask",
+                given.shown,
+                share * 100.0
+            ));
+        }
+        Ok(())
     }
 
     /// Shows the network all test images.
     pub fn perceive(&self, network: &Network, screen: &mut Screen) -> std::result::Result<Responses, Unreadable> {
         let watch = &mut |images| screen.perceived(images);
         let responses = network.perceive(&self.stimuli.test, &self.showing, &self.study.probe.layers, watch);
-        Ok(responses)
+        responses.map_err(|error| Unreadable(error.to_string()))
     }
 
     /// Responses as what later ones are compared with.

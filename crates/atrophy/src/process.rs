@@ -18,7 +18,7 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Who computes here.
 pub fn maker() -> Maker {
-    Maker { build: BUILD.to_owned(), processor: "P".to_owned(), instructions: "AVX".to_owned() }
+    Maker { build: BUILD.to_owned(), processor: net::processor(), instructions: net::instructions() }
 }
 
 /// Does `work` with so many threads (all that there are if none is said) and tells it their number. Commands run inside the thread pool,

@@ -76,7 +76,7 @@ impl RunArguments {
     /// Makes the process ready to learn, and does `work` in it.
     pub fn prepared<T: Send>(&self, work: impl FnOnce(&Self, usize) -> Result<T> + Send) -> Result<T> {
         if let Some(instructions) = &self.instructions {
-            let _ = instructions;
+            net::pin_instructions(instructions).map_err(|error| Trouble::new(Exit::Study, error.to_string()))?;
         }
         net::prepare_learning();
         with_threads(self.threads, |threads| work(self, threads))
@@ -133,8 +133,8 @@ impl RunArguments {
 /// The device as far as numbers depend on it: the engine's own operations do not promise the same sums on any number of threads.
 fn device_of_cases(device: Device, threads: usize) -> String {
     match device {
-        Device::Cpu => device.to_string(),
-        other => format!("{other}, {threads} threads"),
+        Device::Cpu => device.name().to_owned(),
+        other => format!("{}, {threads} threads", other.name()),
     }
 }
 

@@ -7,9 +7,7 @@
 //!
 //! The way back needs the input alone: which outputs the ReLU let pass, it computes anew, to the same bits. Memory is slower than that.
 
-mod pooled;
-
-pub use pooled::{normalise_by_batch_and_pool, normalise_by_batch_and_pool_back};
+pub(crate) mod pooled;
 
 use crate::scratch::{Scratch, Target, scratch, written};
 use crate::simd::{BLOCK, Lanes, Simd, Work, read, write};
