@@ -204,6 +204,14 @@ mod tests {
         cases.push(("many-layers", example::of_many_layers(6)));
         cases.push(("many-arms", example::of_many_arms(7)));
         cases.push(("branch", example::of_a_branch(3, 15, 5, 6)));
+        let mut failed = whole();
+        for trial in &mut failed.trials {
+            example::fail(trial, 3, if trial.arm == "untreated" { Phase::Injured } else { Phase::Treated });
+        }
+        cases.push(("all-failed", failed.clone()));
+        failed.trials.iter_mut().for_each(|trial| example::fail(trial, 0, Phase::Healthy));
+        failed.schooling.iter_mut().for_each(|(_, epochs)| epochs.truncate(1));
+        cases.push(("no-subject", failed));
         cases.push(("long-names", example::of_long_names()));
         cases.push(("trouble", example::of_all_trouble()));
         for (name, evidence) in cases {
