@@ -137,6 +137,11 @@ impl View<'_> {
         self.arms.iter().filter_map(Arm::survivors).collect::<Vec<_>>().join(" ")
     }
 
+    /// Whether any arm has means that rest on those of its trials that did not fail.
+    pub(crate) fn is_biased(&self) -> bool {
+        self.arms.iter().any(|arm| (1..arm.planned.len()).contains(&arm.failures().len()))
+    }
+
     /// The n of a mean over healthy networks. A subject that failed has trials without any record.
     pub(crate) fn subjects(&self, n: usize) -> Count {
         let Some(first) = self.arms.first() else { return Count { n, planned: 0, failed: 0 } };

@@ -231,7 +231,7 @@ pub(crate) fn of_many_arms(arms: usize) -> Evidence {
 
 /// A trial whose network failed on its way to this moment: what came before was read. At step 0 nothing was: its subject failed.
 pub(crate) fn fail(trial: &mut TrialRecords, step: u32, phase: Phase) {
-    let last = trial.records.iter().map(|record| record.step).max().unwrap();
+    let last = trial.records.iter().map(|record| record.step).max().unwrap_or(0);
     trial.records.retain(|record| (record.step, record.phase) < (step, phase));
     trial.pictures.retain(|picture| (picture.step, picture.phase) < (step, phase));
     trial.done = false;

@@ -16,6 +16,8 @@ pub(crate) const BREAK: &str = "Break: the first step at which an arm's mean acc
 pub(crate) struct Ending<'a> {
     pub(crate) arm: &'a str,
     pub(crate) step: u32,
+    /// The step it is to end at.
+    pub(crate) end: u32,
     pub(crate) lost: f64,
     pub(crate) whole: bool,
     pub(crate) accuracy: Estimate,
@@ -63,7 +65,7 @@ fn ending<'a>(view: &View<'a>, arm: &Arm<'a>, question: &Question) -> Option<End
     let similarity = view.similarities.first().and_then(|similarity| arm.estimate(step, arm.outcome, similarity));
     let count = arm.count(accuracy.n, step, arm.outcome);
     let (lost, whole, broken) = (arm.lost(step)?, arm.is_whole(), broken(view, arm, question));
-    Some(Ending { arm: arm.name(), step, lost, whole, accuracy, count, similarity, broken })
+    Some(Ending { arm: arm.name(), step, end: arm.end(), lost, whole, accuracy, count, similarity, broken })
 }
 
 fn broken(view: &View<'_>, arm: &Arm<'_>, question: &Question) -> Broken {

@@ -204,6 +204,14 @@ mod tests {
         cases.push(("many-layers", example::of_many_layers(6)));
         cases.push(("many-arms", example::of_many_arms(7)));
         cases.push(("branch", example::of_a_branch(3, 15, 5, 6)));
+        let mut failed = whole();
+        for trial in &mut failed.trials {
+            example::fail(trial, 3, if trial.arm == "untreated" { Phase::Injured } else { Phase::Treated });
+        }
+        cases.push(("all-failed", failed.clone()));
+        failed.trials.iter_mut().for_each(|trial| example::fail(trial, 0, Phase::Healthy));
+        failed.schooling.iter_mut().for_each(|(_, epochs)| epochs.truncate(1));
+        cases.push(("no-subject", failed));
         cases.push(("long-names", example::of_long_names()));
         cases.push(("trouble", example::of_all_trouble()));
         for (name, evidence) in cases {
@@ -263,7 +271,7 @@ mod tests {
         let shown = rendered.artifacts.iter().filter(|a| a.name.ends_with(".svg") || a.name.ends_with(".html"));
         for artifact in shown {
             let text = std::str::from_utf8(&artifact.bytes).unwrap();
-            let bad: Vec<char> = text.chars().filter(|&c| c != '\n' && words::plain_letter(c) != Some(c)).collect();
+            let bad: Vec<char> = text.chars().filter(|&c| c != '\n' && (evil.contains(c) && !c.is_ascii_graphic())).collect();
             assert!(bad.is_empty(), "{}: {bad:?}", artifact.name);
         }
         assert!(rendered.warnings.is_empty(), "{:?}", rendered.warnings);

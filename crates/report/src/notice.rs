@@ -26,9 +26,13 @@ fn note(view: &View<'_>) -> Option<Notice> {
 
 fn failed(view: &View<'_>) -> Option<Notice> {
     let items = view.failed();
+    let biased = if view.is_biased() {
+        " Those that are left may be the healthier ones, so such means, their intervals and the differences between arms are biased."
+    } else {
+        ""
+    };
     let text = format!(
-        "{} failed and will not be finished. {} Those that are left may be the healthier ones, so such means, their intervals and the \
-         differences between arms are biased. Failed (arm, seeds of network / injury / data: where, why):",
+        "{} failed and will not be finished. {}{biased} Failed (arm, seeds of network / injury / data: where, why):",
         plural(items.len(), "trial"),
         view.survivors()
     );
@@ -144,6 +148,12 @@ mod tests {
             notices[0].text.contains("From step 4 on, means of arm ‘retrained’ rest on the 2 of 3 trials that did not fail.")
         );
         assert!(notices[0].text.starts_with("1 trial failed") && notices[0].text.contains("biased"));
+
+        for trial in &mut evidence.trials {
+            example::fail(trial, 1, Phase::Injured);
+        }
+        let text = &super::notices(&View::new(&evidence))[0].text;
+        assert!(text.contains("From step 1 on, there are no means of arm ‘sham’") && !text.contains("biased"), "{text}");
     }
 
     #[test]

@@ -43,7 +43,8 @@ struct Page<'a> {
 
 struct EndingRow<'a> {
     arm: &'a str,
-    step: u32,
+    /// "15"; "11 of 15" where it has not got to its end.
+    step: String,
     lost: String,
     accuracy: String,
     similarity: String,
@@ -127,7 +128,7 @@ fn unbroken(html: &str) -> String {
 fn ending_row<'a>(ending: &Ending<'a>) -> EndingRow<'a> {
     EndingRow {
         arm: ending.arm,
-        step: ending.step,
+        step: if ending.step < ending.end { format!("{} of {}", ending.step, ending.end) } else { ending.step.to_string() },
         lost: if ending.whole { "none".to_owned() } else { words::percent(ending.lost) },
         accuracy: words::Unit::Percent.estimate(&ending.accuracy),
         similarity: ending.similarity.map_or_else(dash, |similarity| {
@@ -328,7 +329,12 @@ mod tests {
         let view = View::new(&evidence);
         let endings = headline::endings(&view, &example::accuracy());
         let rows: Vec<EndingRow<'_>> = endings.iter().map(ending_row).collect();
-        assert!(rows[0].n == "3" && rows[0].similarity.ends_with("(n = 2)") && !rows[1].similarity.contains("n ="));
+        assert!(
+            rows[0].step == "2"
+                && rows[0].n == "3"
+                && rows[0].similarity.ends_with("(n = 2)")
+                && !rows[1].similarity.contains("n =")
+        );
     }
 
     #[test]
@@ -360,6 +366,13 @@ mod tests {
         let endings = headline::endings(&view, &example::accuracy());
         let n: Vec<String> = endings.iter().map(|ending| ending_row(ending).n).collect();
         assert_eq!(n, ["2 of 3 (1 failed)", "3", "3"]);
+        assert!(endings.iter().all(|ending| ending_row(ending).step == "6"));
+        let mut short = evidence.clone();
+        for trial in &mut short.trials[..3] {
+            example::fail(trial, 4, Phase::Injured);
+        }
+        let view_of_short = View::new(&short);
+        assert_eq!(ending_row(&headline::endings(&view_of_short, &example::accuracy())[0]).step, "3 of 6");
 
         let cells: Vec<String> = arm_table(&view, &view.arms[0]).rows.into_iter().flat_map(|row| row.cells).collect();
         assert_eq!(cells.iter().filter(|cell| cell.ends_with("(n = 2\u{a0}of\u{a0}3)")).count(), 2 * (2 + 2 + 1));

@@ -18,9 +18,12 @@ const CLASS_SIZE: f64 = 12.0;
 const HEAD: f64 = 46.0;
 const SCALE: Bar<'_> = Bar { title: "Dissimilarity (1 − r)", marks: [(0.0, "0"), (0.5, "0.5"), (1.0, "≥ 1")] };
 
-/// One figure for each layer that has pictures, of the first seed that has any.
+/// One figure for each layer that has pictures, of the first seed that has any and of which no trial failed, if there is one.
 pub(super) fn figures(view: &View<'_>) -> Result<Vec<Figure>> {
-    let Some(first) = view.evidence.trials.iter().find(|trial| !trial.pictures.is_empty()) else { return Ok(Vec::new()) };
+    let trials = &view.evidence.trials;
+    let fails = |seeds| trials.iter().any(|trial| trial.seeds == seeds && trial.failure.is_some());
+    let pictured = || trials.iter().filter(|trial| !trial.pictures.is_empty());
+    let Some(first) = pictured().find(|trial| !fails(trial.seeds)).or_else(|| pictured().next()) else { return Ok(Vec::new()) };
     let rows: Vec<Row<'_>> = view.arms.iter().filter_map(|arm| row(arm, first)).collect();
     let layers = layers(&rows);
     layers.iter().enumerate().filter_map(|(i, layer)| figure(view, &rows, layer, i == 0).transpose()).collect()
@@ -378,6 +381,17 @@ mod tests {
         evidence.trials[0].pictures.insert(0, other);
         let names: Vec<String> = figures(&View::new(&evidence)).unwrap().into_iter().map(|figure| figure.name).collect();
         assert_eq!(names, ["rdm", "rdm-block3"]);
+    }
+
+    #[test]
+    fn a_seed_of_which_no_trial_failed_is_shown_rather_than_one_that_stops_early() {
+        let mut evidence = example::evidence(2, 6);
+        let seed = |evidence: &neuro::record::Evidence| figures(&View::new(evidence)).unwrap()[0].caption.clone();
+        assert!(seed(&evidence).contains("(network seed 1)"));
+        example::fail(&mut evidence.trials[2], 3, Phase::Injured);
+        assert!(seed(&evidence).contains("(network seed 2)"));
+        example::fail(&mut evidence.trials[1], 3, Phase::Injured);
+        assert!(seed(&evidence).contains("(network seed 1)"), "there is no other");
     }
 
     #[test]
