@@ -26,13 +26,47 @@ pub struct Trouble {
     pub message: String,
 }
 
+/// Most characters of a message, and of one line of it, whatever the input holds.
+const LONGEST_MESSAGE: usize = 500;
+const LONGEST_LINE: usize = 240;
+
+/// A text from outside as it may reach a terminal: control characters and marks that turn the direction of writing are escaped, new lines
+/// stay.
+pub fn shown(text: &str) -> String {
+    let unsafe_on_a_terminal = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
+    };
+    let escaped = |c: char| if unsafe_on_a_terminal(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
+/// Long lines lose their middle first, and then a message that is still too long.
+fn clipped(message: &str) -> String {
+    if message.chars().count() <= LONGEST_MESSAGE {
+        return message.to_owned();
+    }
+    let lines: Vec<String> = message.lines().map(|line| without_middle(line, LONGEST_LINE)).collect();
+    without_middle(&lines.join("\n"), LONGEST_MESSAGE)
+}
+
+/// The first and the last part, `longest` characters together.
+fn without_middle(text: &str, longest: usize) -> String {
+    let length = text.chars().count();
+    if length <= longest {
+        return text.to_owned();
+    }
+    let half = (longest - 1) / 2;
+    text.chars().take(half).chain(['…']).chain(text.chars().skip(length - half)).collect()
+}
+
 /// A result whose error is ready to be shown.
 pub type Result<T> = std::result::Result<T, Trouble>;
 
 impl Trouble {
     /// Trouble of this kind.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self { exit, message: clipped(&shown(&message.into())) }
     }
 
     /// Prints the message to standard error, `error:` in colour where colours are wanted.
@@ -51,5 +85,22 @@ pub trait OrTrouble<T> {
 impl<T, E: Display> OrTrouble<T> for std::result::Result<T, E> {
     fn or_trouble(self, exit: Exit, what: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|error| Trouble::new(exit, format!("{}: {error}", what())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_escape_code_reaches_a_terminal() {
+        let message = Trouble::new(Exit::Study, "a\u{1b}[31m\u{9b}b\u{202e}\nc").message;
+        assert_eq!(message, "a\\u{1b}[31m\\u{9b}b\\u{202e}\nc");
+    }
+
+    #[test]
+    fn a_message_is_short_whatever_it_is_about() {
+        let message = Trouble::new(Exit::Study, format!("first {}\nlast", "ü".repeat(100_000))).message;
+        assert!(message.chars().count() <= LONGEST_MESSAGE && message.starts_with("first") && message.ends_with("last"));
     }
 }
