@@ -1,5 +1,6 @@
 //! The door: a study file becomes a [`Study`] that cannot be wrong, or one message with file, line and key.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use neuro::check::Fault;
@@ -35,11 +36,100 @@ pub struct StudyFile {
 pub fn read(path: &Path, changes: &[String]) -> Result<StudyFile> {
     let (name, shown, folder, text) = find(path)?;
     let text = change(&text, changes)?;
-    let study = toml::from_str(&text).map_err(|error| {
+    refuse_lists(&shown, &text)?;
+    let study: Study = toml::from_str(&text).map_err(|error| {
         let after = if changes.is_empty() { "" } else { "\n(lines are counted after the changes by --set)" };
         Trouble::new(Exit::Study, format!("{shown}: {}{after}", error.to_string().trim_end()))
     })?;
-    Ok(StudyFile { name, shown, folder, study, text })
+    let file = StudyFile { name, shown, folder, study, text };
+    file.study.check_ceilings().map_err(|fault| file.trouble(&fault))?;
+    Ok(file)
+}
+
+/// Most bytes of a study file: far more than any study needs.
+const LARGEST_STUDY: u64 = 1_000_000;
+
+/// The text of a study file. What is no plain file has no end that could be waited for.
+fn text_of(path: &Path) -> std::io::Result<String> {
+    let wrong = |what: &str| std::io::Error::other(what.to_owned());
+    let about = std::fs::metadata(path)?;
+    if about.is_dir() {
+        return Err(wrong("it is a folder"));
+    }
+    if !about.is_file() {
+        return Err(wrong("it is a pipe or a device, not a file"));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LARGEST_STUDY + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_STUDY {
+        return Err(wrong("it is too large for a study, which has at most 1 MB"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        wrong(&format!("line {line} is not UTF-8; save the file as UTF-8"))
+    })
+}
+
+/// Keys whose values are lists. Everything else with several values is a table, whose values have names.
+const LISTS: [&str; 6] = ["measures", "arm", "layers", "held", "head", "keep"];
+
+/// A table would also be read from a list, its values in the order of the keys, which nobody means.
+fn refuse_lists(shown: &str, text: &str) -> Result<()> {
+    // a text that is no TOML is reported by the parser that shows its lines
+    let Ok(document) = Document::parse(text) else { return Ok(()) };
+    let Ok(tree) = toml::from_str::<toml::Value>(text) else { return Ok(()) };
+    let Some(key) = list_in_place_of_table(&tree, "", "") else { return Ok(()) };
+    let line = line_of(&document, text, &key).map_or_else(String::new, |line| format!(":{line}"));
+    let name = key.rsplit('.').next().unwrap_or(&key);
+    let example = match name {
+        "seeds" => "seeds = { first = 10, count = 2 }",
+        "probe" => "probe = { images = \"all\", layers = [\"penultimate\"] }",
+        "vgg" => "vgg = { depth = 19, batch_norm = true, head = [] }",
+        "shapes" => "shapes = { train = 1000, test = 200 }",
+        "retrain" => "retrain = { epochs = 3 }",
+        "one-cycle" => "one-cycle = { warmup = 0.3 }",
+        "ablation" => "ablation = { fraction = 0.2, of = \"remaining\", scope = \"per-layer\" }",
+        _ => "key = { name = value }",
+    };
+    Err(Trouble::new(
+        Exit::Study,
+        format!("{shown}{line}: {key}: this is no list; where it has several values, it is a table: {example}"),
+    ))
+}
+
+fn list_in_place_of_table(value: &toml::Value, key: &str, name: &str) -> Option<String> {
+    match value {
+        toml::Value::Table(table) => table.iter().find_map(|(name, value)| {
+            let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            list_in_place_of_table(value, &key, name)
+        }),
+        toml::Value::Array(values) if LISTS.contains(&name) => {
+            values.iter().enumerate().find_map(|(i, value)| list_in_place_of_table(value, &format!("{key}[{i}]"), ""))
+        }
+        toml::Value::Array(_) => Some(key.to_owned()),
+        toml::Value::String(_)
+        | toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_) => None,
+    }
+}
+
+/// The line in which the key stands, or the last part of its path that is written.
+fn line_of(document: &Document<&str>, text: &str, key: &str) -> Option<usize> {
+    let mut place = document.as_item();
+    let mut start = None;
+    for step in key_path(key) {
+        let next = match step {
+            KeyStep::Name(name) => place.get(name),
+            KeyStep::Index(index) => place.get(index),
+        };
+        let Some(next) = next else { break };
+        place = next;
+        start = place.span().map(|span| span.start).or(start);
+    }
+    Some(text[..start?].matches('\n').count() + 1)
 }
 
 fn find(path: &Path) -> Result<(String, String, PathBuf, String)> {
@@ -49,7 +139,7 @@ fn find(path: &Path) -> Result<(String, String, PathBuf, String)> {
     {
         return Ok(((*name).to_owned(), format!("built-in study '{name}'"), PathBuf::from("."), (*text).to_owned()));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = text_of(path).map_err(|error| {
         let names = BUILT_IN.map(|(name, _)| name).join(", ");
         Trouble::new(
             Exit::Study,
@@ -70,10 +160,14 @@ fn change(text: &str, changes: &[String]) -> Result<String> {
     let wrong = |what: String| Trouble::new(Exit::Study, what);
     // a file that is no TOML is reported by the parser that shows its lines
     let Ok(mut document) = text.parse::<DocumentMut>() else { return Ok(text.to_owned()) };
-    for change in changes {
+    for (i, change) in changes.iter().enumerate() {
         let (key, value) = change.split_once('=').ok_or_else(|| wrong(format!("--set {change}: write it as key=value")))?;
         if key_path(key.trim()).next().is_none() {
             return Err(wrong(format!("--set {change}: there is no key before the '='")));
+        }
+        let same = |other: &&String| other.split_once('=').is_some_and(|(other, _)| other.trim() == key.trim());
+        if changes[..i].iter().any(|other| same(&other)) {
+            return Err(wrong(format!("--set {change}: '{}' is set twice", key.trim())));
         }
         let value: Value = value.trim().parse().unwrap_or_else(|_| Value::from(value.trim()));
         let mut place: &mut Item = document.as_item_mut();
@@ -89,7 +183,21 @@ fn change(text: &str, changes: &[String]) -> Result<String> {
                 _ => return Err(wrong(format!("--set {change}: the study has no '{}'", key.trim()))),
             };
         }
-        *place = Item::Value(value);
+        // an arm of a list of arms can only be a table: anything else would be left out when the text is written
+        *place = match (&*place, value) {
+            (Item::Table(old), value) if key.trim().ends_with(']') => {
+                let Value::InlineTable(new) = value else {
+                    return Err(wrong(format!(
+                        "--set {change}: write the whole table, {}={{ ... }}, or set one of its keys",
+                        key.trim()
+                    )));
+                };
+                let mut new = new.into_table();
+                new.set_position(old.position());
+                Item::Table(new)
+            }
+            (_, value) => Item::Value(value),
+        };
     }
     Ok(document.to_string())
 }
@@ -119,16 +227,7 @@ impl StudyFile {
     }
 
     fn line_of(&self, key: &str) -> Option<usize> {
-        let document = Document::parse(self.text.as_str()).ok()?;
-        let mut place = document.as_item();
-        for step in key_path(key) {
-            place = match step {
-                KeyStep::Name(name) => place.get(name)?,
-                KeyStep::Index(index) => place.get(index)?,
-            };
-        }
-        let start = place.span()?.start;
-        Some(self.text[..start].matches('\n').count() + 1)
+        line_of(&Document::parse(self.text.as_str()).ok()?, &self.text, key)
     }
 
     /// The study in its resolved form, every default written out.

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use ledger::LedgerError;
+
 /// How the program ends when it does not end well. The numbers are documented in `atrophy --help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -26,13 +28,47 @@ pub struct Trouble {
     pub message: String,
 }
 
+/// Most characters of a message, and of one line of it, whatever the input holds.
+const LONGEST_MESSAGE: usize = 500;
+const LONGEST_LINE: usize = 240;
+
+/// A text from outside as it may reach a terminal: control characters and marks that turn the direction of writing are escaped, new lines
+/// stay.
+pub fn shown(text: &str) -> String {
+    let unsafe_on_a_terminal = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
+    };
+    let escaped = |c: char| if unsafe_on_a_terminal(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
+/// Long lines lose their middle first, and then a message that is still too long.
+fn clipped(message: &str) -> String {
+    if message.chars().count() <= LONGEST_MESSAGE {
+        return message.to_owned();
+    }
+    let lines: Vec<String> = message.lines().map(|line| without_middle(line, LONGEST_LINE)).collect();
+    without_middle(&lines.join("\n"), LONGEST_MESSAGE)
+}
+
+/// The first and the last part, `longest` characters together.
+fn without_middle(text: &str, longest: usize) -> String {
+    let length = text.chars().count();
+    if length <= longest {
+        return text.to_owned();
+    }
+    let half = (longest - 1) / 2;
+    text.chars().take(half).chain(['…']).chain(text.chars().skip(length - half)).collect()
+}
+
 /// A result whose error is ready to be shown.
 pub type Result<T> = std::result::Result<T, Trouble>;
 
 impl Trouble {
     /// Trouble of this kind.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self { exit, message: clipped(&shown(&message.into())) }
     }
 
     /// Prints the message to standard error, `error:` in colour where colours are wanted.
@@ -54,16 +90,30 @@ impl<T, E: Display> OrTrouble<T> for std::result::Result<T, E> {
     }
 }
 
-impl From<ledger::LedgerError> for Trouble {
-    fn from(error: ledger::LedgerError) -> Self {
-        use ledger::LedgerError as L;
+impl From<LedgerError> for Trouble {
+    fn from(error: LedgerError) -> Self {
         let exit = match &error {
-            L::Disk { .. } | L::Gone { .. } | L::NotRepeated { .. } => Exit::Failed,
-            L::NoStudy { .. } | L::Start { .. } => Exit::Study,
+            LedgerError::Disk { .. } | LedgerError::Gone { .. } | LedgerError::NotRepeated { .. } => Exit::Failed,
+            LedgerError::NoStudy { .. } | LedgerError::Start { .. } => Exit::Study,
             _ => Exit::Refused,
         };
         Self::new(exit, error.to_string())
     }
 }
 
-pub fn shown(s: &str) -> String { s.to_owned() }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_escape_code_reaches_a_terminal() {
+        let message = Trouble::new(Exit::Study, "a\u{1b}[31m\u{9b}b\u{202e}\nc").message;
+        assert_eq!(message, "a\\u{1b}[31m\\u{9b}b\\u{202e}\nc");
+    }
+
+    #[test]
+    fn a_message_is_short_whatever_it_is_about() {
+        let message = Trouble::new(Exit::Study, format!("first {}\nlast", "ü".repeat(100_000))).message;
+        assert!(message.chars().count() <= LONGEST_MESSAGE && message.starts_with("first") && message.ends_with("last"));
+    }
+}

@@ -2,12 +2,12 @@
 
 use std::num::NonZeroU32;
 
-use crate::architecture::Architecture;
+use crate::architecture::{Architecture, Blueprint};
 use crate::images::Shape;
 use crate::injury::Injury;
 use crate::measure::Measure;
 use crate::plasticity::Plasticity;
-use crate::study::{Chance, ProbeImages, Study};
+use crate::study::{Chance, ProbeImages, StimuliChoice, Study};
 
 /// A fault of a study: the key it is about (as in the study file, `arm[1].name`) and what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,10 @@ impl Study {
             return Err(fault("measures", "the study measures nothing; try measures = [\"accuracy\"]"));
         }
         let architecture = self.network.architecture(input, classes).map_err(|unfit| fault("network", unfit.to_string()))?;
+        let parameters = architecture.parameters();
+        if parameters >= 1 << 31 {
+            return Err(fault("network", format!("it has {parameters} trained values; at most {}", (1u64 << 31) - 1)));
+        }
         self.check_probe(&architecture)?;
         self.check_matrices(classes, test)?;
         for (i, arm) in self.arms.iter().enumerate() {
@@ -46,13 +50,79 @@ impl Study {
         Ok(architecture)
     }
 
+    /// That no number is beyond what a study can mean, so that nothing counted from them overflows or fills the memory. Comes before
+    /// anything is counted.
+    pub fn check_ceilings(&self) -> Result<(), Fault> {
+        let mut ceilings: Vec<(String, u64, u64)> = Vec::new();
+        let mut at_most = |key: String, value: u64, most: u64| ceilings.push((key, value, most));
+        at_most("seeds.count".into(), self.seeds.count.get().into(), 10_000);
+        at_most("seeds.first".into(), self.seeds.first, u64::MAX - 10_000);
+        at_most("arm".into(), self.arms.len() as u64, 1_000);
+        at_most("measures".into(), self.measures.len() as u64, 1_000);
+        at_most("probe.layers".into(), self.probe.layers.len() as u64, 1_000);
+        at_most("question".into(), self.question.chars().count() as u64, 10_000);
+        at_most("schooling.epochs".into(), self.schooling.epochs.into(), 1_000_000);
+        at_most("schooling.batch".into(), self.schooling.batch.get().into(), 65_536);
+        if let ProbeImages::PerClass(images) = self.probe.images {
+            at_most("probe.images.per_class".into(), images.get().into(), 1_000_000);
+        }
+        let (network, head, width) = match &self.network {
+            Blueprint::Vgg { head, width, .. } => ("vgg", head, width),
+            Blueprint::Tiny { head, width, .. } => ("tiny", head, width),
+        };
+        at_most(format!("network.{network}.head"), head.len() as u64, 100);
+        for units in head.iter().take(100) {
+            at_most(format!("network.{network}.head"), units.get().into(), 65_536);
+        }
+        at_most(format!("network.{network}.width"), width.get().ceil() as u64, 64);
+        match &self.stimuli {
+            StimuliChoice::Cifar10(_) | StimuliChoice::Cifar100(_) => {}
+            StimuliChoice::Folder { size, .. } => at_most("stimuli.folder.size".into(), size.get().into(), 4_096),
+            StimuliChoice::Shapes { train, assessment, test } => {
+                at_most("stimuli.shapes.train".into(), train.get().into(), 1_000_000);
+                at_most("stimuli.shapes.assessment".into(), (*assessment).into(), 1_000_000);
+                at_most("stimuli.shapes.test".into(), test.get().into(), 1_000_000);
+            }
+        }
+        let mut steps = 0;
+        let mut epochs = u64::from(self.schooling.epochs);
+        for (i, arm) in self.arms.iter().take(1_001).enumerate() {
+            let of_arm = u64::from(arm.steps.get());
+            steps += of_arm;
+            at_most(format!("arm[{i}].steps"), of_arm, 10_000);
+            match &arm.plasticity {
+                Plasticity::None => {}
+                Plasticity::Retrain { epochs: passes, batch, .. } => {
+                    epochs = epochs.saturating_add(of_arm.saturating_mul(passes.get().into()));
+                    at_most(format!("arm[{i}].plasticity.retrain.epochs"), passes.get().into(), 1_000_000);
+                    at_most(
+                        format!("arm[{i}].plasticity.retrain.batch"),
+                        batch.map_or(0, |batch| u64::from(batch.get())),
+                        65_536,
+                    );
+                }
+            }
+        }
+        if let Some((key, value, most)) = ceilings.into_iter().find(|(_, value, most)| value > most) {
+            return Err(fault(key, format!("{value} is too many; at most {most}")));
+        }
+        let seeds = u64::from(self.seeds.count.get());
+        for (what, all, most) in [("steps", steps, 10_000_000), ("epochs", epochs, 1_000_000_000)] {
+            let all = all.saturating_mul(seeds);
+            if all > most {
+                return Err(fault("arm", format!("{all} {what} in all arms and seeds together are too many; at most {most}")));
+            }
+        }
+        Ok(())
+    }
+
     fn check_arms(&self) -> Result<(), Fault> {
         if self.arms.is_empty() {
             return Err(fault("arm", "the study has no arm; add at least one [[arm]] with name, steps, injury and plasticity"));
         }
         for (i, arm) in self.arms.iter().enumerate() {
             // folders of two names that differ only in case would be one folder on some file systems
-            let same = |other: &&crate::study::Arm| other.name.as_str().eq_ignore_ascii_case(arm.name.as_str());
+            let same = |other: &&crate::study::Arm| other.name.as_str().to_lowercase() == arm.name.as_str().to_lowercase();
             if self.arms[..i].iter().any(|other| same(&other)) {
                 return Err(fault(
                     format!("arm[{i}].name"),
@@ -226,6 +296,39 @@ mod tests {
         let elsewhere =
             serde_json::json!({"ablation": {"fraction": 0.2, "of": "original", "scope": "per-layer", "layers": ["conv9"]}});
         refused(|s| s["arm"][1]["injury"] = elsewhere.clone(), "arm[1].injury", "'conv9'");
+    }
+
+    #[test]
+    fn numbers_beyond_any_study_are_refused_by_their_key() {
+        let sound = || {
+            serde_json::json!({
+                "question": "?", "seeds": {"first": 1, "count": 2}, "network": {"tiny": {"batch_norm": true, "head": [16]}},
+                "stimuli": {"shapes": {"train": 100, "test": 50}}, "probe": {"images": "all", "layers": []}, "measures": ["accuracy"],
+                "schooling": {"epochs": 1, "batch": 10, "rate": 0.1, "momentum": 0.9, "decay": 0},
+                "arm": [{"name": "a", "steps": 2, "injury": "none", "plasticity": {"retrain": {"epochs": 1}}}],
+            })
+        };
+        let ceilings = |study| serde_json::from_value::<Study>(study).unwrap().check_ceilings().map_err(|fault| fault.key);
+        assert_eq!(ceilings(sound()), Ok(()));
+        for (at, key) in [
+            ("/seeds/count", "seeds.count"),
+            ("/network/tiny/head/0", "network.tiny.head"),
+            ("/stimuli/shapes/train", "stimuli.shapes.train"),
+            ("/schooling/epochs", "schooling.epochs"),
+            ("/schooling/batch", "schooling.batch"),
+            ("/arm/0/steps", "arm[0].steps"),
+            ("/arm/0/plasticity/retrain/epochs", "arm[0].plasticity.retrain.epochs"),
+        ] {
+            let mut study = sound();
+            *study.pointer_mut(at).unwrap() = 4_000_000_000u32.into();
+            assert_eq!(ceilings(study), Err(key.to_owned()));
+        }
+        let mut study = sound();
+        study["network"]["tiny"]["width"] = 1e10.into();
+        assert_eq!(ceilings(study), Err("network.tiny.width".to_owned()));
+        let mut study = sound();
+        study["seeds"]["first"] = u64::MAX.into();
+        assert_eq!(ceilings(study), Err("seeds.first".to_owned()));
     }
 
     #[test]

@@ -251,7 +251,7 @@ pub struct Start {
     pub step: NonZeroU32,
 }
 
-/// Name of an arm: letters, digits, space, `-`, `_`, `.`, `+`; safe as the name of a folder everywhere.
+/// Name of an arm: letters and digits of any script, space, `-`, `_`, `.`, `+`; safe as the name of a folder everywhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ArmName(String);
@@ -273,24 +273,56 @@ impl TryFrom<String> for ArmName {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || " -_.+".contains(c);
-        let edges = name.chars().next().into_iter().chain(name.chars().last());
-        if name.len() <= 64
-            && name.chars().all(fits)
-            && edges.clone().count() > 0
-            && edges.into_iter().all(|c| c != ' ' && c != '.')
-        {
-            Ok(Self(name))
-        } else {
-            Err(format!(
+        let fits = |c: char| c.is_alphanumeric() || is_mark(c) || " -_.+".contains(c);
+        let edges = name.starts_with([' ', '.']) || name.ends_with([' ', '.']);
+        let short = (1..=64).contains(&name.chars().count()) && name.len() <= 200;
+        if !short || edges || !name.chars().all(fits) {
+            return Err(format!(
                 "'{name}' cannot name an arm: use 1 to 64 letters, digits, spaces or any of - _ . + (no space or dot at either end)"
-            ))
+            ));
         }
+        if is_device(&name) {
+            return Err(format!("'{name}' cannot name an arm: Windows keeps this name for a device; choose another"));
+        }
+        Ok(Self(name))
     }
+}
+
+/// Marks that words of a script are written with and that are no letters by themselves: accents, viramas, nuktas, tones.
+fn is_mark(c: char) -> bool {
+    matches!(c,
+        '\u{300}'..='\u{36f}' | '\u{5b0}'..='\u{5bd}' | '\u{64b}'..='\u{65f}' | '\u{93c}' | '\u{94d}' | '\u{9bc}' | '\u{9cd}'
+        | '\u{a3c}' | '\u{a4d}' | '\u{abc}' | '\u{acd}' | '\u{b3c}' | '\u{b4d}' | '\u{bcd}' | '\u{c4d}' | '\u{cbc}' | '\u{ccd}'
+        | '\u{d4d}' | '\u{dca}' | '\u{e38}'..='\u{e3a}' | '\u{e47}'..='\u{e4e}' | '\u{eb8}'..='\u{ebc}' | '\u{ec8}'..='\u{ecd}'
+        | '\u{1037}' | '\u{1039}' | '\u{103a}' | '\u{17d2}' | '\u{3099}' | '\u{309a}')
+}
+
+/// Names that Windows gives to devices, with any extension and in any case.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).trim_end().to_uppercase();
+    let numbered = |port: &str| stem.strip_prefix(port).is_some_and(|n| matches!(n.as_bytes(), [b'1'..=b'9']));
+    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
 }
 
 impl From<ArmName> for String {
     fn from(name: ArmName) -> String {
         name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arm_is_named_in_any_script_and_fits_as_a_folder() {
+        let long = "a".repeat(65);
+        let named = |name: &str| ArmName::try_from(name.to_owned());
+        for name in ["müde", "対照", "शिक्षा", "เก้าอี้", "a.b", "console", "COM10", &long[1..]] {
+            assert!(named(name).is_ok(), "{name}");
+        }
+        for name in ["", &long, " a", "a.", "a/b", "a\u{1b}b", "a\u{202e}b", "a\u{200b}b", "con", "Nul.txt", "lpt1", "COM9.x"] {
+            assert!(named(name).is_err(), "{name}");
+        }
     }
 }

@@ -399,3 +399,57 @@ fn a_damaged_ledger() {
     error: runs/toy/trials/untreated/network-1-injury-1-data-1/state-00003.safetensors is not the file that was committed (its SHA-256 differs); put it back, or remove runs/toy/trials/untreated/network-1-injury-1-data-1 to do this case again
     ");
 }
+
+#[test]
+fn a_list_where_a_table_belongs() {
+    let refused = |part: &str, by: &str, place: &str| {
+        let message = changed(part, by);
+        assert!(message.starts_with("exit 2") && message.contains(place) && message.contains("this is no list"), "{message}");
+    };
+    refused("{ first = 1, count = 1 }", "[10, 20]", "toy.toml:2: seeds:");
+    refused("{ train = 40, test = 20 }", "[40, 0, 20]", "toy.toml:4: stimuli.shapes:");
+    refused("{ batch_norm = true, head = [16], width = 0.5 }", "[true, [16], 0.5]", "toy.toml:3: network.tiny:");
+    refused("{ method = \"tau-b\" }", "[\"tau-b\"]", "toy.toml:6: measures[4].rdm_similarity:");
+    refused("retrain = { epochs = 2 }", "retrain = [2]", "toy.toml:19: arm[0].plasticity.retrain:");
+    refused(
+        "{ fraction = 0.2, of = \"remaining\", scope = \"per-layer\" }",
+        "[0.2, \"remaining\", \"per-layer\"]",
+        "toy.toml:18: arm[0].injury.ablation:",
+    );
+}
+
+#[test]
+fn a_change_that_would_take_an_arm_away() {
+    let toy = Toy::new();
+    let refused = |change: &str| toy.atrophy(&format!("plan toy.toml --set {change}")).refused();
+    assert!(refused("arm[0]=x").contains("write the whole table"));
+    assert!(refused("arm=[]").contains("the study has no arm"));
+    assert!(refused("seeds.count=2 --set seeds.count=3").contains("set twice"));
+    let whole =
+        toy.atrophy("plan toy.toml --set arm[0]={name=\"new\",steps=1,injury=\"none\",plasticity={retrain={epochs=1}}}").done();
+    assert!(whole.out.contains("new") && whole.out.contains("untreated") && !whole.out.contains("retrained "), "{}", whole.out);
+}
+
+#[test]
+fn a_study_that_is_no_small_file_of_text() {
+    let toy = Toy::new();
+    toy.write("large.toml", vec![b'#'; 1_000_001]);
+    toy.write("latin.toml", b"question = 1\n# \xff");
+    toy.write("deep.toml", format!("question = {}", "[".repeat(500_000)));
+    for (study, reason) in [
+        ("large.toml", "at most 1 MB"),
+        ("latin.toml", "line 2 is not UTF-8"),
+        (".", "it is a folder"),
+        ("deep.toml", "deep.toml"),
+    ] {
+        let message = toy.atrophy(&format!("plan {study}")).refused();
+        assert!(message.starts_with("exit 2") && message.contains(reason) && message.chars().count() < 530, "{message}");
+    }
+    #[cfg(unix)]
+    assert!(toy.atrophy("plan /dev/zero").refused().contains("not a file"));
+    assert!(
+        toy.atrophy("plan toy.toml --set seeds.count=1000000000")
+            .refused()
+            .contains("seeds.count: 1000000000 is too many; at most 10000")
+    );
+}
