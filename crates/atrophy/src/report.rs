@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use ledger::check::REPORT_SUMS;
-use ledger::disk::{create_folder, sha256, write_aside};
+use ledger::check::{REPORT_SUMS, report_sums};
+use ledger::disk::{create_folder, write_aside};
 use ledger::{Ledger, care, evidence};
 use serde_json::{Value, json};
 
@@ -53,13 +53,12 @@ pub fn make(folder: &Path) -> Result<Reported> {
     })?;
     let evidence = evidence::gather(folder)?;
     let rendered = ::report::render(&evidence).or_trouble(Exit::Failed, || "cannot draw the report".to_owned())?;
-    let mut sums = String::new();
     for artifact in &rendered.artifacts {
         let path = folder.join(&artifact.name);
         create_folder(path.parent().unwrap_or(folder))?;
         write_aside(&path, &artifact.bytes)?;
-        sums += &format!("{}  {}\n", sha256(&artifact.bytes), artifact.name);
     }
+    let sums = report_sums(rendered.artifacts.iter().map(|artifact| (artifact.name.as_str(), artifact.bytes.as_slice())));
     let before = std::fs::read_to_string(folder.join(REPORT_SUMS)).unwrap_or_default();
     write_aside(&folder.join(REPORT_SUMS), sums.as_bytes())?;
     remove_outdated(folder, &before, &sums);

@@ -143,8 +143,8 @@ fn tell_unasked(ledger: &Ledger, screen: &Screen) -> Result<()> {
     let old = ledger.unasked()?;
     if !old.is_empty() {
         let (cases, folder) = (old.len(), ledger.folder().display());
-        let cases = if cases == 1 { "1 case".to_owned() } else { format!("{cases} cases") };
-        screen.line(&format!("{cases} that the study no longer asks for stay in {folder}; `atrophy clean {folder}` takes them away"));
+        let (cases, stay) = if cases == 1 { ("1 case".to_owned(), "stays") } else { (format!("{cases} cases"), "stay") };
+        screen.line(&format!("{cases} that the study no longer asks for {stay} in {folder}; `atrophy clean {folder}` lists and removes"));
     }
     Ok(())
 }

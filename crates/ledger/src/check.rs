@@ -9,6 +9,7 @@ use crate::error::{LedgerError, Result};
 use crate::folder::case_folders;
 use crate::lock::Lock;
 use crate::open::{self, LOCK, parse, pretty, read_file};
+use crate::spec::CaseKey;
 use crate::title;
 use crate::twin::{self, Pair, twin_of};
 
@@ -43,6 +44,8 @@ pub enum Remedy {
     Report,
     /// The study is run again: cases are found by their content.
     RunAgain,
+    /// Somebody takes it out of the folder.
+    TakeOut,
 }
 
 impl std::fmt::Display for Remedy {
@@ -54,6 +57,7 @@ impl std::fmt::Display for Remedy {
             Remedy::ComputeAgain => "--repair computes the checkpoint again",
             Remedy::BeginAgain => "--repair computes the whole case again",
             Remedy::Report => "--repair, or `atrophy report`, makes the report again",
+            Remedy::TakeOut => "take it out of the folder; `atrophy run` then computes what belongs there",
             Remedy::RunAgain => "remove it and its twin and run the study again: its cases are found by their content",
         })
     }
@@ -76,12 +80,16 @@ pub struct Checked {
 pub fn check(folder: &Path) -> Result<Checked> {
     let mut checked = Checked::default();
     let index = folder.join(title::INDEX);
-    match twin::look(&index)? {
+    let title = match twin::look(&index)? {
         Pair::Nothing => return Err(LedgerError::NoStudy { folder: folder.to_owned() }),
-        pair => drop(checked.index(&index, pair, Remedy::RunAgain, |bytes| title::parse(&index, bytes).is_ok())),
-    }
+        pair => checked.index(&index, pair, Remedy::RunAgain, |bytes| title::parse(&index, bytes).is_ok()),
+    };
+    let asked = title.map(|bytes| title::parse(&index, &bytes)).transpose()?.map_or_else(Vec::new, |title| title.cases);
     for name in case_folders(folder) {
-        checked.case(&folder.join(name))?;
+        let key = checked.case(&folder.join(&name))?;
+        if key.is_some_and(|key| asked.iter().any(|entry| entry.folder == name && entry.key != key)) {
+            checked.fault(&folder.join(&name), "holds another case than the study asks for", Remedy::TakeOut);
+        }
     }
     checked.report(folder)?;
     Ok(checked)
@@ -121,10 +129,14 @@ impl Checked {
         }
     }
 
-    fn case(&mut self, folder: &Path) -> Result<()> {
+    /// Looks at a case: its key, if its index can be believed.
+    fn case(&mut self, folder: &Path) -> Result<Option<CaseKey>> {
         let index = folder.join(open::INDEX);
         let pair = twin::look(&index)?;
-        let Some(bytes) = self.index(&index, pair, Remedy::BeginAgain, |bytes| parse(&index, bytes).is_ok()) else { return Ok(()) };
+        if pair == Pair::Nothing && holds_work(folder) {
+            self.fault(&index, "and its twin are missing, and files of the case are there", Remedy::BeginAgain);
+        }
+        let Some(bytes) = self.index(&index, pair, Remedy::BeginAgain, |bytes| parse(&index, bytes).is_ok()) else { return Ok(None) };
         let case = parse(&index, &bytes)?;
         for state in &case.states {
             self.file(folder, &state.file, Remedy::ComputeAgain);
@@ -132,7 +144,7 @@ impl Checked {
         for file in case.readings.iter().flat_map(|reading| &reading.files) {
             self.file(folder, file, Remedy::ReadAgain);
         }
-        Ok(())
+        Ok(Some(case.key))
     }
 
     fn file(&mut self, folder: &Path, file: &crate::FileRef, remedy: Remedy) {
@@ -154,11 +166,10 @@ impl Checked {
         };
         self.files += 1;
         let text = String::from_utf8_lossy(&bytes);
-        let whole = text.lines().all(|line| line.split_once("  ").is_some_and(|(sum, name)| sum.len() == 64 && !name.is_empty()));
-        if !whole || !text.ends_with('\n') {
+        let Some(text) = whole_sums(&text) else {
             self.fault(&sums, "is damaged", Remedy::Report);
             return Ok(());
-        }
+        };
         for (sum, name) in text.lines().filter_map(|line| line.split_once("  ")) {
             self.files += 1;
             let path = folder.join(name);
@@ -172,6 +183,24 @@ impl Checked {
     }
 }
 
+/// The checksums of a report's files as a file of their own: a line that vouches for the rest, then what `sha256sum` writes.
+pub fn report_sums<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    let lines: String = files.map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes))).collect();
+    format!("# {}\n{lines}", sha256(lines.as_bytes()))
+}
+
+/// The lines of such a file, if it is whole.
+fn whole_sums(text: &str) -> Option<&str> {
+    let (head, lines) = text.strip_prefix("# ")?.split_once('\n')?;
+    (sha256(lines.as_bytes()) == head).then_some(lines)
+}
+
+/// Whether a folder has files of a case that only an index could name.
+fn holds_work(folder: &Path) -> bool {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.into_iter().any(|name| name.to_string_lossy().starts_with("state-") || name == "readings")
+}
+
 /// Puts back what can be put back by itself, and takes out of the cases what was harmed, so that it is wanted and not there: running the
 /// study then computes it again. Tells whether there is anything to compute.
 pub fn set_aside(folder: &Path, faults: &[Fault]) -> Result<bool> {
@@ -179,7 +208,7 @@ pub fn set_aside(folder: &Path, faults: &[Fault]) -> Result<bool> {
     for fault in faults {
         match fault.remedy {
             Remedy::FromTwin | Remedy::FromIndex => mend_pair(&fault.path)?,
-            Remedy::RunAgain => {
+            Remedy::RunAgain | Remedy::TakeOut => {
                 let why = fault.what.clone();
                 return Err(LedgerError::Damaged { path: fault.path.clone(), why, remedy: fault.remedy.to_string() });
             }

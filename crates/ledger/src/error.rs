@@ -59,7 +59,11 @@ pub enum LedgerError {
         folder: PathBuf,
     },
     /// A case lies where another belongs.
-    #[error("{} holds another case than the study asks for; `atrophy check` on the study's folder says more", folder.display())]
+    #[error(
+        "{} holds another case than the study asks for: it was moved or copied there. Take it out; `atrophy run` then computes what \
+         belongs there",
+        folder.display()
+    )]
     Foreign {
         /// The case's folder.
         folder: PathBuf,

@@ -95,7 +95,11 @@ pub(crate) fn read(index: &Path) -> Result<Option<Vec<u8>>> {
         Pair::Nothing => Ok(None),
         Pair::Whole(bytes) => Ok(Some(bytes)),
         Pair::IndexHurt(_) => Err(LedgerError::damaged(index, "is not what was committed (its twin says so)")),
-        Pair::TwinHurt(_) => Err(LedgerError::damaged(&twin_of(index), "is damaged or missing")),
+        Pair::TwinHurt(bytes) => {
+            // the first format had no twins
+            crate::check_format(index, &bytes)?;
+            Err(LedgerError::damaged(&twin_of(index), "is damaged or missing"))
+        }
         Pair::BothHurt => Err(LedgerError::damaged(index, "and its twin are damaged")),
     }
 }

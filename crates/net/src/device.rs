@@ -99,15 +99,6 @@ impl Device {
         }
     }
 
-    /// Its name with the instruction set, where its results depend on that.
-    #[must_use]
-    pub fn described(self) -> String {
-        match self {
-            Device::Cpu => format!("{self} ({})", instructions()),
-            other => other.to_string(),
-        }
-    }
-
     pub(crate) fn engine(self) -> burn::tensor::Device {
         match self {
             Device::Cpu | Device::CpuStock => burn::tensor::Device::flex(),

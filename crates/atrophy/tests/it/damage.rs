@@ -92,16 +92,28 @@ fn what_is_used_is_verified() {
     let index = whole("case.json");
     let text = String::from_utf8(index.clone()).unwrap();
     toy.write(&format!("{case}/case.json"), text.replace("\"done\": 4", "\"done\": 3"));
-    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"");
-    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"
+    exit 5
+    error: runs/toy/trials/untreated/network-1-injury-1-data-1/case.json is not what was committed (its twin says so); `atrophy check --repair` on the study's folder mends it
+    ");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"
+    exit 5
+    error: runs/toy/trials/untreated/network-1-injury-1-data-1/case.json is not what was committed (its twin says so); `atrophy check --repair` on the study's folder mends it
+    ");
     std::fs::remove_file(toy.path(&format!("{case}/case.json"))).unwrap();
-    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"
+    exit 5
+    error: runs/toy/trials/untreated/network-1-injury-1-data-1/case.json is not what was committed (its twin says so); `atrophy check --repair` on the study's folder mends it
+    ");
     toy.write(&format!("{case}/case.json"), &index);
 
     let record = whole("readings/step-01-injured/record.json");
     let text = String::from_utf8(record.clone()).unwrap();
     toy.write(&format!("{case}/readings/step-01-injured/record.json"), text.replacen("0.", "1.", 1));
-    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"
+    exit 5
+    error: runs/toy/trials/untreated/network-1-injury-1-data-1/readings/step-01-injured/record.json is not the file that was committed (its SHA-256 differs); `atrophy check --repair` on the study's folder mends it
+    ");
     toy.write(&format!("{case}/readings/step-01-injured/record.json"), &record);
 
     // a whole case of another study in its place
@@ -109,16 +121,30 @@ fn what_is_used_is_verified() {
     for (name, bytes) in files(&toy.path("other/trials/untreated/network-1-injury-1-data-1")) {
         toy.write(&format!("{case}/{name}"), bytes);
     }
-    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"");
-    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("report runs/toy").refused(), @"
+    exit 5
+    error: runs/toy/trials/untreated/network-1-injury-1-data-1 holds another case than the study asks for: it was moved or copied there. Take it out; `atrophy run` then computes what belongs there
+    ");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"
+    exit 5
+    error: runs/toy/trials/untreated/network-1-injury-1-data-1 holds another case than the study asks for: it was moved or copied there. Take it out; `atrophy run` then computes what belongs there
+    ");
+    let checked = toy.atrophy("check runs/toy");
+    assert!(checked.exit == 5 && checked.out.contains("holds another case than the study asks for: take it out"), "{}", checked.out);
 }
 
 #[test]
 fn a_folder_of_the_first_format_is_told_from_a_damaged_one() {
     let toy = Toy::new();
     toy.write("old/ledger.json", r#"{"name": "toy", "cause": {"format": 1}, "study": {}}"#);
-    insta::assert_snapshot!(toy.atrophy("report old").refused(), @"");
-    insta::assert_snapshot!(toy.atrophy("run toy.toml --out old").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("report old").refused(), @"
+    exit 5
+    error: old/ledger.json is of format 1, and this build reads format 2; use the build that wrote it, or another folder
+    ");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --out old").refused(), @"
+    exit 5
+    error: old/ledger.json is of format 1, and this build reads format 2; use the build that wrote it, or another folder
+    ");
 }
 
 #[cfg(target_os = "linux")]

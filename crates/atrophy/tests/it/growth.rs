@@ -165,10 +165,22 @@ fn branches_that_cannot_begin_are_refused_before_anything_is_done() {
         assert!(!toy.path("runs/toy/subjects").exists(), "nothing was begun");
         message
     };
-    insta::assert_snapshot!(refused(&BRANCH.replace("step = 1", "step = 7")), @"");
-    insta::assert_snapshot!(refused(&BRANCH.replace("\"retrained\"", "\"nobody\"")), @"");
-    insta::assert_snapshot!(refused(&BRANCH.replace("\"retrained\"", "\"given up\"")), @"");
-    insta::assert_snapshot!(refused(&BRANCH.replace("{ arm =", "{ study = \"nowhere\", arm =")), @"");
+    insta::assert_snapshot!(refused(&BRANCH.replace("step = 1", "step = 7")), @"
+    exit 2
+    error: arm 'given up': it starts after step 7 of arm 'retrained', whose steps are 1 to 2
+    ");
+    insta::assert_snapshot!(refused(&BRANCH.replace("\"retrained\"", "\"nobody\"")), @"
+    exit 2
+    error: arm 'given up': it starts from an arm that is not there, or from itself by a detour
+    ");
+    insta::assert_snapshot!(refused(&BRANCH.replace("\"retrained\"", "\"given up\"")), @"
+    exit 2
+    error: arm 'given up': it starts from an arm that is not there, or from itself by a detour
+    ");
+    insta::assert_snapshot!(refused(&BRANCH.replace("{ arm =", "{ study = \"nowhere\", arm =")), @"
+    exit 2
+    error: arm 'given up': nowhere holds no study (no ledger.json); give the folder that `atrophy run` wrote to
+    ");
 }
 
 #[test]
@@ -213,7 +225,10 @@ fn folders_that_were_filled_apart_are_joined() {
     assert!(gap.contains("no trial of seed 2"), "{gap}");
     let _ = toy.atrophy("run toy.toml --out other --set schooling.rate=0.5").done();
     let refused = toy.atrophy("merge seed1 other --out wrong").refused();
-    insta::assert_snapshot!(refused, @"");
+    insta::assert_snapshot!(refused, @"
+    exit 5
+    error: seed1 and other hold different studies (schooling), and only seeds, arms and wording may differ
+    ");
 }
 
 #[test]
@@ -223,7 +238,15 @@ fn one_subject_is_one_task() {
     let _ = toy.atrophy("run toy.toml --subject 2").done();
     let subjects: Vec<_> = std::fs::read_dir(toy.path("runs/toy/subjects")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(subjects, ["network-2-data-2"]);
-    insta::assert_snapshot!(toy.atrophy("run toy.toml --subject 4").refused(), @"");
-    insta::assert_snapshot!(toy.atrophy("status runs/toy").done().out, @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml --subject 4").refused(), @"
+    exit 2
+    error: --subject 4: the study has the seeds 1 to 3
+    ");
+    insta::assert_snapshot!(toy.atrophy("status runs/toy").done().out, @"
+    subjects   3 cases: 1 done, 2 free
+    retrained  3 cases: 1 done, 2 waiting
+    untreated  3 cases: 1 done, 2 waiting
+    sham       3 cases: 1 done, 2 waiting
+    ");
     let _ = toy.atrophy("run toy.toml").done();
 }
