@@ -1,7 +1,7 @@
 //! A whole study: any case is taken whose start is done, until nothing is left.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ledger::{AskedCase, CaseKey, Holder, Ledger, Start};
 use neuro::record::Maker;
@@ -13,8 +13,13 @@ use crate::screen::{Screen, Work};
 use crate::trial::{End, Trial, case_name};
 use crate::trouble::{Exit, Result, Trouble};
 
-/// How often a process looks whether a case that others hold is free or done.
-const LOOKS_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// A process looks whether what others hold is free or done: soon at first, then as seldom as that, so that many that wait do not wear out
+/// a shared disk.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// How soon a process that waits hears that it is to stop.
+const HEARS_WITHIN: Duration = Duration::from_millis(100);
 
 /// How a process goes through a study.
 pub struct How<'a> {
@@ -56,6 +61,7 @@ pub fn run(lab: &Lab<'_>, ledger: &Ledger, cases: &[AskedCase], how: &How<'_>, s
     let asked: Vec<&AskedCase> = cases.iter().filter(|case| how.seed.is_none_or(|seed| case.seed == seed)).collect();
     let mut sweep = Sweep { lab, ledger, asked, how, settled: BTreeSet::new(), failed: Vec::new(), yardstick: None, told: Vec::new() };
     screen.expect(sweep.work_left()?);
+    let mut wait = FIRST_WAIT;
     loop {
         let pass = sweep.pass(screen)?;
         if pass.halted {
@@ -65,16 +71,21 @@ pub fn run(lab: &Lab<'_>, ledger: &Ledger, cases: &[AskedCase], how: &How<'_>, s
             return Ok(Standing::Done { failed: sweep.failed });
         }
         if pass.worked {
+            wait = FIRST_WAIT;
             continue;
         }
         if !how.wait {
             return Ok(Standing::Left { cases: sweep.asked.len() - sweep.settled.len() });
         }
-        if how.stop.is_now() {
-            return Ok(Standing::Halted);
-        }
         sweep.tell_waiting(&pass.held, screen);
-        std::thread::sleep(LOOKS_AGAIN_AFTER);
+        let until = Instant::now() + wait;
+        while Instant::now() < until {
+            if how.stop.is_now() {
+                return Ok(Standing::Halted);
+            }
+            std::thread::sleep(HEARS_WITHIN);
+        }
+        wait = (wait * 2).min(LONGEST_WAIT);
     }
 }
 

@@ -86,7 +86,7 @@ pub fn check(folder: &Path) -> Result<Checked> {
     };
     let asked = title.map(|bytes| title::parse(&index, &bytes)).transpose()?.map_or_else(Vec::new, |title| title.cases);
     for name in case_folders(folder) {
-        let key = checked.case(&folder.join(&name))?;
+        let key = checked.case_at_rest(&folder.join(&name))?;
         if key.is_some_and(|key| asked.iter().any(|entry| entry.folder == name && entry.key != key)) {
             checked.fault(&folder.join(&name), "holds another case than the study asks for", Remedy::TakeOut);
         }
@@ -126,6 +126,21 @@ impl Checked {
                 self.fault(path, "and its twin cannot be believed", lost);
                 None
             }
+        }
+    }
+
+    /// Looks at a case, and again if a process at work changed it meanwhile.
+    fn case_at_rest(&mut self, folder: &Path) -> Result<Option<CaseKey>> {
+        let (files, faults) = (self.files, self.faults.len());
+        let index = folder.join(open::INDEX);
+        loop {
+            let before = read_if_there(&index)?;
+            let key = self.case(folder)?;
+            if self.faults.len() == faults || read_if_there(&index)? == before {
+                return Ok(key);
+            }
+            self.files = files;
+            self.faults.truncate(faults);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::time::Duration;
 
 use neuro::measure::Measure;
 use neuro::reading::{Confusions, Reading};
@@ -25,6 +26,25 @@ const FIRST_STEPS_PICTURED: u32 = 2;
 /// # Errors
 /// If there is no study in the folder, or a file is not what was committed.
 pub fn gather(folder: &Path) -> Result<Evidence> {
+    for _ in 0..LOOKS {
+        match gather_once(folder) {
+            // a process at work may replace a reading between a look at its index and at its files
+            Err(LedgerError::Damaged { .. }) if is_at_work(folder)? => std::thread::sleep(BETWEEN_LOOKS),
+            other => return other,
+        }
+    }
+    gather_once(folder)
+}
+
+const LOOKS: usize = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
+fn is_at_work(folder: &Path) -> Result<bool> {
+    let ledger = Ledger::at(folder)?;
+    Ok(ledger.title().cases.iter().any(|case| ledger.held_by(&case.key).is_some()))
+}
+
+fn gather_once(folder: &Path) -> Result<Evidence> {
     let ledger = Ledger::at(folder)?;
     let (study, asked) = ledger.asked()?;
     let mut reader = Reader { ledger: &ledger, study: &study, makers: Vec::new(), counted: HashSet::new() };

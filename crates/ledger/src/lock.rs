@@ -35,6 +35,13 @@ impl Holder {
     }
 }
 
+impl Holder {
+    /// Whether it is the process that asks.
+    pub(crate) fn is_this_process(&self) -> bool {
+        (self.process, self.host.as_str()) == (std::process::id(), host().as_str())
+    }
+}
+
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "process {} on {}", self.process, self.host)

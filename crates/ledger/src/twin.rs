@@ -9,9 +9,11 @@
 //! killed at any moment, and the index that the twin vouches for is the one from before or the one from after.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::disk::{read_if_there, sha256, write_aside};
 use crate::error::{LedgerError, Result};
+use crate::lock;
 
 /// Stands for the index before the first one.
 const NONE: &str = "-";
@@ -73,20 +75,44 @@ pub(crate) fn settle(index: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Looks at an index and its twin.
+/// Looks at an index and its twin. Another process may be writing them: what looks hurt is looked at again, until it stays as it is and
+/// nobody is at work who could explain it.
 pub(crate) fn look(index: &Path) -> Result<Pair> {
-    let bytes = read_if_there(index)?;
-    let twin = read_if_there(&twin_of(index))?;
-    if bytes.is_none() && twin.is_none() {
-        return Ok(Pair::Nothing);
+    let mut before = None;
+    for patience in (0..).map(Duration::from_millis) {
+        let bytes = read_if_there(index)?;
+        let twin = read_if_there(&twin_of(index))?;
+        let pair = compare(bytes.clone(), twin.as_deref());
+        let seen = Some((bytes, twin));
+        let settled = seen == before && (patience > LONGEST_PATIENCE || !is_at_work(index));
+        if settled || matches!(pair, Pair::Nothing | Pair::Whole(_)) {
+            return Ok(pair);
+        }
+        before = seen;
+        std::thread::sleep(patience);
     }
-    let Some(twin) = twin.as_deref().and_then(Twin::read) else { return Ok(bytes.map_or(Pair::BothHurt, Pair::TwinHurt)) };
-    Ok(match bytes {
+    unreachable!("patience ends")
+}
+
+/// Added up, the looks take half a minute at most: file systems that are shared by machines may show one file later than the other.
+const LONGEST_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Whether another process holds the lock beside an index.
+fn is_at_work(index: &Path) -> bool {
+    lock::holder(&index.with_file_name("lock")).is_some_and(|holder| !holder.is_this_process())
+}
+
+fn compare(bytes: Option<Vec<u8>>, twin: Option<&[u8]>) -> Pair {
+    if bytes.is_none() && twin.is_none() {
+        return Pair::Nothing;
+    }
+    let Some(twin) = twin.and_then(Twin::read) else { return bytes.map_or(Pair::BothHurt, Pair::TwinHurt) };
+    match bytes {
         Some(bytes) if twin.vouches_for(&bytes) => Pair::Whole(bytes),
         // the very first commit was cut short between the two; what the index would have named is on disk
         None if twin.mark == NONE => Pair::Whole(twin.bytes.to_owned()),
         _ => Pair::IndexHurt(twin.bytes.to_owned()),
-    })
+    }
 }
 
 /// The committed index; none if nothing was committed. One that was altered is an error.
@@ -180,6 +206,23 @@ mod tests {
             }
             std::fs::write(&path, bytes).unwrap();
         }
+    }
+
+    /// Whoever reads while another writes sees one commit or the next, whole.
+    #[test]
+    fn readers_see_whole_commits_while_others_write() {
+        let (_folder, index) = committed(1);
+        let text = |i: u32| format!("{{\"steps\": {i}}}").into_bytes();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| (0..300).for_each(|i| commit(&index, &text(i + 1), Some(&text(i))).unwrap()));
+            let mut last = 0;
+            while !writer.is_finished() {
+                let seen = read(&index).unwrap().unwrap();
+                let steps = std::str::from_utf8(&seen).unwrap().trim_start_matches("{\"steps\": ").trim_end_matches('}').parse().unwrap();
+                assert!(steps >= last, "{steps} after {last}");
+                last = steps;
+            }
+        });
     }
 
     #[test]

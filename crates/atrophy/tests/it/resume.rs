@@ -181,6 +181,21 @@ fn processes_that_begin_a_study_together_share_it() {
     }
 }
 
+/// A finished case is used, whoever made it.
+#[test]
+fn what_another_build_has_finished_is_used() {
+    let toy = Toy::new();
+    let ready = Ready::new(&toy, &[]);
+    let out = toy.path("out");
+    assert_eq!(ready.run(&out, 3), Standing::Halted, "after the schooling");
+    assert_eq!(ready.run_as(&out, &Stop::default(), &maker("another build"), false).unwrap(), done());
+    let page = {
+        let _ = atrophy::report::make(&out).unwrap();
+        std::fs::read_to_string(out.join("report.html")).unwrap()
+    };
+    assert!(page.contains("this build") && page.contains("another build"));
+}
+
 #[test]
 fn another_build_does_not_go_on_with_a_trial_unless_it_is_told_to() {
     let toy = Toy::new();
