@@ -116,7 +116,7 @@ impl Kind {
         match self {
             Kind::Convolution { inputs, outputs } => inputs * outputs * 9,
             Kind::Dense { inputs, outputs } => inputs * outputs,
-            _ => 0,
+            Kind::Normalisation { .. } | Kind::Relu | Kind::MaxPool | Kind::Flatten | Kind::Tap => 0,
         }
     }
 
@@ -125,7 +125,20 @@ impl Kind {
         match self {
             Kind::Convolution { outputs, .. } | Kind::Dense { outputs, .. } => self.synapses() + outputs,
             Kind::Normalisation { channels } => 2 * channels,
-            _ => 0,
+            Kind::Relu | Kind::MaxPool | Kind::Flatten | Kind::Tap => 0,
+        }
+    }
+
+    /// The same; none if it is beyond all counting.
+    fn checked_parameters(self) -> Option<u64> {
+        let number = |n: usize| n as u64;
+        match self {
+            Kind::Convolution { inputs, outputs } => {
+                number(inputs).checked_mul(number(outputs))?.checked_mul(9)?.checked_add(number(outputs))
+            }
+            Kind::Dense { inputs, outputs } => number(inputs).checked_mul(number(outputs))?.checked_add(number(outputs)),
+            Kind::Normalisation { channels } => number(channels).checked_mul(2),
+            Kind::Relu | Kind::MaxPool | Kind::Flatten | Kind::Tap => Some(0),
         }
     }
 }
@@ -313,7 +326,12 @@ impl Architecture {
 
     /// Number of trained values.
     pub fn parameters(&self) -> u64 {
-        self.parts.iter().map(|part| part.kind.parameters() as u64).sum()
+        self.checked_parameters().expect("a study whose network is larger is refused")
+    }
+
+    /// Number of trained values; none if it is beyond all counting.
+    pub fn checked_parameters(&self) -> Option<u64> {
+        self.parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.kind.checked_parameters()?))
     }
 
     /// Multiplications of one image's way through the network. A training step needs about three times as

@@ -22,6 +22,7 @@ pub mod plasticity;
 pub mod representation;
 
 pub mod course;
+pub mod branch;
 pub mod record;
 pub mod statistics;
 
