@@ -216,6 +216,22 @@ impl Blueprint {
         )
     }
 
+    /// One of each family, with a sentence for people.
+    pub fn examples() -> Vec<(Blueprint, &'static str)> {
+        let width = original_width();
+        let hidden = NonZeroU32::new(64).expect("64 is not 0");
+        vec![
+            (
+                Blueprint::Vgg { depth: Depth(19), batch_norm: true, head: Vec::new(), width },
+                "VGG 11, 13, 16 or 19 (Simonyan & Zisserman 2015), dense head of any widths ([4096, 4096]: the original), width multiplier",
+            ),
+            (
+                Blueprint::Tiny { batch_norm: true, head: vec![hidden], width },
+                "three convolutions (8, 16 and 32 channels x width), for tests and quick looks",
+            ),
+        ]
+    }
+
     fn adornment(&self, hidden: usize) -> String {
         let (Blueprint::Vgg { batch_norm, width, .. } | Blueprint::Tiny { batch_norm, width, .. }) = self;
         let mut words = String::new();
@@ -400,6 +416,19 @@ mod tests {
         insta::assert_snapshot!(vgg(19, true, &[], 1.0).sentence(), @"It has five blocks of 3 × 3 convolutions (Simonyan & Zisserman 2015), each convolution followed by batch normalisation and ReLU and each block by a 2 × 2 max-pool; then a dense layer with one output for each class. There is no dropout.");
         insta::assert_snapshot!(vgg(19, false, &[4096, 4096], 0.25).sentence(), @"It has five blocks of 3 × 3 convolutions (Simonyan & Zisserman 2015; numbers of channels multiplied by 0.25), each convolution followed by ReLU and each block by a 2 × 2 max-pool; then hidden dense layers of 4096 and 4096 units with ReLU, and a dense layer with one output for each class. There is no dropout.");
         insta::assert_snapshot!(tiny.sentence(), @"It has three blocks of one 3 × 3 convolution (8, 16 and 32 channels; numbers of channels multiplied by 2), each convolution followed by batch normalisation and ReLU and each block by a 2 × 2 max-pool; then a hidden dense layer of 16 units with ReLU, and a dense layer with one output for each class. There is no dropout.");
+    }
+
+    #[test]
+    fn a_network_beyond_counting_is_not_counted() {
+        let huge = Kind::Dense { inputs: 1 << 40, outputs: 1 << 40 };
+        let part = Part { kind: huge, name: String::new(), path: String::new(), output: CIFAR };
+        let network = Architecture { name: String::new(), input: CIFAR, classes: 2, parts: vec![part] };
+        assert_eq!(network.checked_parameters(), None);
+        for (blueprint, _) in Blueprint::examples() {
+            let network = blueprint.architecture(CIFAR, 10).unwrap();
+            let parts: usize = network.parts.iter().map(|part| part.kind.parameters()).sum();
+            assert_eq!(network.checked_parameters(), Some(parts as u64));
+        }
     }
 
     #[test]

@@ -111,7 +111,8 @@ mod tests {
         assert_eq!(study.parents(), [Some(2), None, Some(1), None]);
         let shape = crate::images::Shape { channels: 3, height: 8, width: 8 };
         let network = study.network.architecture(shape, 10).unwrap();
-        let lost: Vec<_> = study.beginnings(&network).iter().map(|t| t.as_ref().map(|t| (t.fraction_lost() * 100.0).round())).collect();
+        let lost: Vec<_> =
+            study.beginnings(&network).iter().map(|t| t.as_ref().map(|t| (t.fraction_lost() * 100.0).round())).collect();
         assert_eq!(lost, [Some(60.0), Some(0.0), Some(20.0), None], "two steps of a tenth, then two of a fifth");
     }
 
@@ -121,6 +122,9 @@ mod tests {
         // a loses and is read, 2 steps a stage; b learns for an epoch besides, 4 steps a stage
         assert_eq!(kept("last".into()), [vec![1], vec![3, 9], vec![7, 15], vec![7]]);
         assert_eq!(kept(serde_json::json!([5])), [vec![1], vec![3, 9], vec![7, 11, 15], vec![5, 7]]);
-        assert_eq!(kept("every-reading".into()), [vec![1], vec![1, 3, 5, 7, 9], vec![1, 3, 5, 7, 9, 11, 13, 15], vec![1, 3, 5, 7]]);
+        assert_eq!(
+            kept("every-reading".into()),
+            [vec![1], vec![1, 3, 5, 7, 9], vec![1, 3, 5, 7, 9, 11, 13, 15], vec![1, 3, 5, 7]]
+        );
     }
 }

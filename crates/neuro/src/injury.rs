@@ -107,7 +107,10 @@ impl Injury {
                         Share::Remaining if count.lost > 0 => (count.remaining(), " remaining"),
                         Share::Remaining | Share::Original => (count.synapses, ""),
                     };
-                    let reason = format!("none of its {synapses}{kind} synapses: {} of them is less than half a synapse", fraction.percent());
+                    let reason = format!(
+                        "none of its {synapses}{kind} synapses: {} of them is less than half a synapse",
+                        fraction.percent()
+                    );
                     Spared { layer: &count.layer, reason }
                 };
                 struck.filter(none).map(spared).collect()
@@ -420,7 +423,8 @@ mod tests {
 
     #[test]
     fn a_layer_that_is_too_small_for_its_share_is_told_with_the_reason() {
-        let injury = |of| Injury::Ablation { fraction: Fraction::try_from(0.004).unwrap(), of, scope: Scope::PerLayer, layers: None };
+        let injury =
+            |of| Injury::Ablation { fraction: Fraction::try_from(0.004).unwrap(), of, scope: Scope::PerLayer, layers: None };
         let mut begin = Tally::of_sizes([("conv1_1", 108), ("conv2_1", 125), ("fc1", 0)]);
         let told = |injury: &Injury, begin: &Tally| {
             injury.spared(begin).iter().map(|spared| format!("{} loses {}", spared.layer, spared.reason)).collect::<Vec<_>>()
@@ -435,7 +439,10 @@ mod tests {
             told(&injury(Share::Remaining), &begin),
             ["conv2_1 loses none of its 124 remaining synapses: 0.4 % of them is less than half a synapse"]
         );
-        assert!(told(&injury(Share::Original), &begin).is_empty(), "half a synapse is one, and a layer that has none left is told of");
+        assert!(
+            told(&injury(Share::Original), &begin).is_empty(),
+            "half a synapse is one, and a layer that has none left is told of"
+        );
         begin.by_chance = true;
         assert!(told(&injury(Share::Remaining), &begin).is_empty());
     }

@@ -21,8 +21,8 @@ pub mod measure;
 pub mod plasticity;
 pub mod representation;
 
-pub mod course;
 pub mod branch;
+pub mod course;
 pub mod record;
 pub mod statistics;
 

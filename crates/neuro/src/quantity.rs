@@ -27,7 +27,8 @@ impl Fraction {
     /// For people: "20 %", "12.5 %", "0.0001 %"; four decimals at most, more where these would be none but zeros.
     pub fn percent(self) -> String {
         let percent = self.0 * 100.0;
-        let decimals = (4..300).find(|&decimals| percent == 0.0 || format!("{percent:.decimals$}").contains(|c| ('1'..='9').contains(&c)));
+        let decimals =
+            (4..300).find(|&decimals| percent == 0.0 || format!("{percent:.decimals$}").contains(|c| ('1'..='9').contains(&c)));
         let text = format!("{percent:.*}", decimals.unwrap_or(4));
         format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
     }

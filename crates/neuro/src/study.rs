@@ -131,6 +131,28 @@ pub enum StimuliChoice {
     },
 }
 
+impl StimuliChoice {
+    /// One of each kind, with a sentence for people.
+    pub fn examples() -> Vec<(StimuliChoice, &'static str)> {
+        let some = |images: u32| NonZeroU32::new(images).expect("not 0");
+        vec![
+            (
+                StimuliChoice::Cifar10(Split::default()),
+                "CIFAR-10 (Krizhevsky 2009); train, assessment and test take part of it; downloaded where it is missing",
+            ),
+            (StimuliChoice::Cifar100(Split::default()), "CIFAR-100, fine labels; the same options"),
+            (
+                StimuliChoice::Folder { path: "pictures".into(), size: some(32), assessment_per_class: 0 },
+                "PNG or JPEG pictures in train/CLASS/ and test/CLASS/, resized and cropped",
+            ),
+            (
+                StimuliChoice::Shapes { train: some(4000), assessment: 0, test: some(1000) },
+                "ten classes of drawn objects, 32 x 32 pixels, made on the spot",
+            ),
+        ]
+    }
+}
+
 /// Which images of a set are used. The assessment images are the last ones of the training file, so that
 /// training and assessment never overlap; the test set is the official one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -317,7 +339,8 @@ mod tests {
     fn an_arm_is_named_in_any_script_and_fits_as_a_folder() {
         let long = "a".repeat(65);
         let named = |name: &str| ArmName::try_from(name.to_owned());
-        for name in ["müde", "mu\u{308}de", "対照", "शिक्षा", "เก้าอี้", "ཀརྨ", "މާލެ", "a.b", "console", "COM10", &long[1..]] {
+        for name in ["müde", "mu\u{308}de", "対照", "शिक्षा", "เก้าอี้", "ཀརྨ", "މާލެ", "a.b", "console", "COM10", &long[1..]]
+        {
             assert!(named(name).is_ok(), "{name}");
         }
         for name in ["", &long, " a", "a.", "a/b", "a\u{1b}b", "a\u{202e}b", "a\u{200b}b", "con", "Nul.txt", "lpt1", "COM9.x"] {
