@@ -138,7 +138,7 @@ pub enum Schedule {
 impl Schedule {
     /// The factor on the rate when `done` (0 to 1) of the lesson lies behind.
     pub fn factor(self, done: f64) -> f64 {
-        let fall = |done: f64| (1.0 + (std::f64::consts::PI * done).cos()) / 2.0;
+        let fall = |done: f64| (1.0 + libm::cos(std::f64::consts::PI * done)) / 2.0; // not the system's, which differ in the last bit
         match self {
             Schedule::Constant => 1.0,
             Schedule::Cosine => fall(done),

@@ -21,6 +21,7 @@ pub mod measure;
 pub mod plasticity;
 pub mod representation;
 
+pub mod branch;
 pub mod course;
 pub mod record;
 pub mod statistics;

@@ -73,7 +73,7 @@ impl Stream {
 
     /// A number in `[0, 1)`, in steps of 2^-53.
     pub fn unit(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 * 2f64.powi(-53)
+        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// A number in `[low, high)`.
@@ -86,10 +86,11 @@ impl Stream {
         self.0.next_u32() & 1 == 1
     }
 
-    /// A draw from the standard normal distribution (Box and Muller 1958), one of each pair.
+    /// A draw from the standard normal distribution (Box and Muller 1958), one of each pair. Logarithm and cosine are the program's own:
+    /// those of one system differ from those of another in the last bit.
     pub fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.unit()).cos()
+        let radius = (-2.0 * libm::log(1.0 - self.unit())).sqrt();
+        radius * libm::cos(std::f64::consts::TAU * self.unit())
     }
 
     /// Puts `items` into random order (Fisher and Yates; Durstenfeld 1964).

@@ -8,6 +8,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::architecture::Blueprint;
 use crate::injury::Injury;
@@ -127,6 +129,28 @@ pub enum StimuliChoice {
         /// Number of test images.
         test: NonZeroU32,
     },
+}
+
+impl StimuliChoice {
+    /// One of each kind, with a sentence for people.
+    pub fn examples() -> Vec<(StimuliChoice, &'static str)> {
+        let some = |images: u32| NonZeroU32::new(images).expect("not 0");
+        vec![
+            (
+                StimuliChoice::Cifar10(Split::default()),
+                "CIFAR-10 (Krizhevsky 2009); train, assessment and test take part of it; downloaded where it is missing",
+            ),
+            (StimuliChoice::Cifar100(Split::default()), "CIFAR-100, fine labels; the same options"),
+            (
+                StimuliChoice::Folder { path: "pictures".into(), size: some(32), assessment_per_class: 0 },
+                "PNG or JPEG pictures in train/CLASS/ and test/CLASS/, resized and cropped",
+            ),
+            (
+                StimuliChoice::Shapes { train: some(4000), assessment: 0, test: some(1000) },
+                "ten classes of drawn objects, 32 x 32 pixels, made on the spot",
+            ),
+        ]
+    }
 }
 
 /// Which images of a set are used. The assessment images are the last ones of the training file, so that
@@ -261,6 +285,12 @@ impl ArmName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What two names have in common whose folders would be one folder on some file systems: names that differ in case alone, or in
+    /// how an accent is written (Unicode normalisation).
+    pub fn folded(&self) -> String {
+        self.0.nfc().collect::<String>().to_lowercase().nfc().collect()
+    }
 }
 
 impl std::fmt::Display for ArmName {
@@ -273,7 +303,7 @@ impl TryFrom<String> for ArmName {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        let fits = |c: char| c.is_alphanumeric() || is_mark(c) || " -_.+".contains(c);
+        let fits = |c: char| c.is_alphanumeric() || is_combining_mark(c) || " -_.+".contains(c);
         let edges = name.starts_with([' ', '.']) || name.ends_with([' ', '.']);
         let short = (1..=64).contains(&name.chars().count()) && name.len() <= 200;
         if !short || edges || !name.chars().all(fits) {
@@ -286,15 +316,6 @@ impl TryFrom<String> for ArmName {
         }
         Ok(Self(name))
     }
-}
-
-/// Marks that words of a script are written with and that are no letters by themselves: accents, viramas, nuktas, tones.
-fn is_mark(c: char) -> bool {
-    matches!(c,
-        '\u{300}'..='\u{36f}' | '\u{5b0}'..='\u{5bd}' | '\u{64b}'..='\u{65f}' | '\u{93c}' | '\u{94d}' | '\u{9bc}' | '\u{9cd}'
-        | '\u{a3c}' | '\u{a4d}' | '\u{abc}' | '\u{acd}' | '\u{b3c}' | '\u{b4d}' | '\u{bcd}' | '\u{c4d}' | '\u{cbc}' | '\u{ccd}'
-        | '\u{d4d}' | '\u{dca}' | '\u{e38}'..='\u{e3a}' | '\u{e47}'..='\u{e4e}' | '\u{eb8}'..='\u{ebc}' | '\u{ec8}'..='\u{ecd}'
-        | '\u{1037}' | '\u{1039}' | '\u{103a}' | '\u{17d2}' | '\u{3099}' | '\u{309a}')
 }
 
 /// Names that Windows gives to devices, with any extension and in any case.
@@ -318,7 +339,8 @@ mod tests {
     fn an_arm_is_named_in_any_script_and_fits_as_a_folder() {
         let long = "a".repeat(65);
         let named = |name: &str| ArmName::try_from(name.to_owned());
-        for name in ["müde", "対照", "शिक्षा", "เก้าอี้", "a.b", "console", "COM10", &long[1..]] {
+        for name in ["müde", "mu\u{308}de", "対照", "शिक्षा", "เก้าอี้", "ཀརྨ", "މާލެ", "a.b", "console", "COM10", &long[1..]]
+        {
             assert!(named(name).is_ok(), "{name}");
         }
         for name in ["", &long, " a", "a.", "a/b", "a\u{1b}b", "a\u{202e}b", "a\u{200b}b", "con", "Nul.txt", "lpt1", "COM9.x"] {
