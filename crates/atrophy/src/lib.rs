@@ -24,6 +24,7 @@ pub mod similarity;
 
 pub mod bench;
 pub mod list;
+pub mod memory;
 pub mod plan;
 
 pub mod output;

@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 use stimuli::{Counts, Outline};
 
 use neuro::course::Course;
+
+use crate::memory::size;
 use crate::study_file::StudyFile;
+use crate::trouble::shown;
 
 const FLOAT: u64 = 4;
 
@@ -223,7 +226,7 @@ fn disk(study: &Study, architecture: &Architecture, outline: &Outline, work: &Wo
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Images { train, assessment, test, probe } = self.images;
-        writeln!(f, "{}: {}\n", self.study, self.question)?;
+        writeln!(f, "{}: {}\n", shown(&self.study), shown(&self.question))?;
         writeln!(
             f,
             "network    {}: {} synapses in {} layers, {} trained values, {} million multiplications an image",
@@ -281,15 +284,6 @@ fn operations(count: f64) -> String {
         ..1e12 => format!("{:.1} GFLOP", count / 1e9),
         ..1e15 => format!("{:.1} TFLOP", count / 1e12),
         _ => format!("{:.1} PFLOP", count / 1e15),
-    }
-}
-
-/// "1.2 GB".
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..10_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        10_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }
 

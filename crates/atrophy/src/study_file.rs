@@ -8,7 +8,7 @@ use neuro::study::Study;
 use sha2::{Digest, Sha256};
 use toml_edit::{Document, DocumentMut, Item, Value};
 
-use crate::trouble::{Exit, Result, Trouble};
+use crate::trouble::{Exit, Result, Trouble, shown, what_it_is};
 
 /// The studies that come with the program: name and text.
 pub const BUILT_IN: [(&str, &str); 4] = [
@@ -35,6 +35,7 @@ pub struct StudyFile {
 /// Reads a study: a file, or the name of a built-in one, with `--set key=value` changes applied.
 pub fn read(path: &Path, changes: &[String]) -> Result<StudyFile> {
     let (name, shown, folder, text) = find(path)?;
+    refuse_depth(&shown, &text)?;
     let text = change(&text, changes)?;
     refuse_lists(&shown, &text)?;
     let study: Study = toml::from_str(&text).map_err(|error| {
@@ -52,12 +53,10 @@ const LARGEST_STUDY: u64 = 1_000_000;
 /// The text of a study file. What is no plain file has no end that could be waited for.
 fn text_of(path: &Path) -> std::io::Result<String> {
     let wrong = |what: &str| std::io::Error::other(what.to_owned());
-    let about = std::fs::metadata(path)?;
-    if about.is_dir() {
-        return Err(wrong("it is a folder"));
-    }
-    if !about.is_file() {
-        return Err(wrong("it is a pipe or a device, not a file"));
+    match what_it_is(&std::fs::metadata(path)?) {
+        Some("a folder") => return Err(wrong("it is a folder")),
+        Some(what) => return Err(wrong(&format!("it is {what}; save it as a file"))),
+        None => {}
     }
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(LARGEST_STUDY + 1).read_to_end(&mut bytes)?;
@@ -69,6 +68,57 @@ fn text_of(path: &Path) -> std::io::Result<String> {
         let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
         wrong(&format!("line {line} is not UTF-8; save the file as UTF-8"))
     })
+}
+
+/// Most levels of brackets, and most dots in one key: far more than any study needs, and few enough for the stack of whoever walks them.
+const DEEPEST: usize = 16;
+
+/// A text that nests endlessly would exhaust the stack of the parser, or of whoever frees what was parsed.
+fn refuse_depth(shown: &str, text: &str) -> Result<()> {
+    let Some(line) = too_deep(text) else { return Ok(()) };
+    let message = format!("{shown}:{line}: this nests deeper than any study does: at most {DEEPEST} brackets, or dots in a key");
+    Err(Trouble::new(Exit::Study, message))
+}
+
+/// The line in which brackets or dots outside of quotes and comments become too many.
+fn too_deep(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut at, mut brackets, mut dots) = (0, 0usize, 0);
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'#' => at += bytes[at..].iter().take_while(|&&byte| byte != b'\n').count(),
+            b'"' | b'\'' => at = after_text(bytes, at - 1),
+            b'.' => dots += 1,
+            b'[' | b'{' => (brackets, dots) = (brackets + 1, 0),
+            b']' | b'}' => (brackets, dots) = (brackets.saturating_sub(1), 0),
+            b'=' | b',' | b'\n' => dots = 0,
+            _ => {}
+        }
+        if brackets.max(dots) > DEEPEST {
+            return Some(text[..at].matches('\n').count() + 1);
+        }
+    }
+    None
+}
+
+/// Where a text in quotes ends that begins at `start`: one of a single line at the end of the line at the latest.
+fn after_text(bytes: &[u8], start: usize) -> usize {
+    let quote = bytes[start];
+    let quotes = |at: usize| bytes[at..].iter().take(5).take_while(|&&byte| byte == quote).count();
+    let of_many_lines = quotes(start) >= 3;
+    let mut at = start + if of_many_lines { 3 } else { 1 };
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quote == b'"' && bytes.get(at + 1) != Some(&b'\n') => at += 2,
+            b'\n' if !of_many_lines => return at,
+            _ if byte == quote && !of_many_lines => return at + 1,
+            // up to two quotes more belong to the text
+            _ if byte == quote && quotes(at) >= 3 => return at + quotes(at),
+            _ => at += 1,
+        }
+    }
+    bytes.len()
 }
 
 /// Keys whose values are lists. Everything else with several values is a table, whose values have names.
@@ -162,16 +212,26 @@ fn change(text: &str, changes: &[String]) -> Result<String> {
     let Ok(mut document) = text.parse::<DocumentMut>() else { return Ok(text.to_owned()) };
     for (i, change) in changes.iter().enumerate() {
         let (key, value) = change.split_once('=').ok_or_else(|| wrong(format!("--set {change}: write it as key=value")))?;
-        if key_path(key.trim()).next().is_none() {
+        let (key, value) = (key.trim(), value.trim());
+        if key.is_empty() {
             return Err(wrong(format!("--set {change}: there is no key before the '='")));
         }
-        let same = |other: &&String| other.split_once('=').is_some_and(|(other, _)| other.trim() == key.trim());
-        if changes[..i].iter().any(|other| same(&other)) {
-            return Err(wrong(format!("--set {change}: '{}' is set twice", key.trim())));
+        if !is_key(key) {
+            let message = "a key is made of names without quotes, dots between them, and [0] for the first of a list";
+            return Err(wrong(format!("--set {change}: {message}")));
         }
-        let value: Value = value.trim().parse().unwrap_or_else(|_| Value::from(value.trim()));
+        if value.is_empty() {
+            return Err(wrong(format!("--set {change}: there is no value after the '='; an empty text is '\"\"'")));
+        }
+        if changes[..i].iter().any(|other| other.split_once('=').is_some_and(|(other, _)| other.trim() == key)) {
+            return Err(wrong(format!("--set {change}: '{key}' is set twice")));
+        }
+        if too_deep(value).is_some() {
+            return Err(wrong(format!("--set {change}: this nests deeper than any study does")));
+        }
+        let value: Value = value.parse().unwrap_or_else(|_| Value::from(value));
         let mut place: &mut Item = document.as_item_mut();
-        for step in key_path(key.trim()) {
+        for step in key_path(key) {
             place = match step {
                 KeyStep::Name(name) if place.is_table_like() || place.is_none() => &mut place[name],
                 KeyStep::Index(index) if place.as_array_of_tables().is_some_and(|tables| index < tables.len()) => {
@@ -180,16 +240,16 @@ fn change(text: &str, changes: &[String]) -> Result<String> {
                 KeyStep::Index(_) if place.is_array() => {
                     return Err(wrong(format!("--set {change}: a list like this one is set as a whole, key=[...]")));
                 }
-                _ => return Err(wrong(format!("--set {change}: the study has no '{}'", key.trim()))),
+                _ => return Err(wrong(format!("--set {change}: the study has no '{}'", key))),
             };
         }
         // an arm of a list of arms can only be a table: anything else would be left out when the text is written
         *place = match (&*place, value) {
-            (Item::Table(old), value) if key.trim().ends_with(']') => {
+            (Item::Table(old), value) if key.ends_with(']') => {
                 let Value::InlineTable(new) = value else {
                     return Err(wrong(format!(
                         "--set {change}: write the whole table, {}={{ ... }}, or set one of its keys",
-                        key.trim()
+                        key
                     )));
                 };
                 let mut new = new.into_table();
@@ -200,6 +260,17 @@ fn change(text: &str, changes: &[String]) -> Result<String> {
         };
     }
     Ok(document.to_string())
+}
+
+/// Whether this is a dotted path: `schooling.epochs`, `arm[0].steps`, no deeper than a study can be.
+fn is_key(key: &str) -> bool {
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    let is_index = |index: &str| index.strip_suffix(']').is_some_and(|index| index.parse::<usize>().is_ok());
+    let is_step = |step: &str| {
+        let mut parts = step.split('[');
+        parts.next().is_some_and(is_name) && parts.all(is_index)
+    };
+    key.split('.').all(is_step) && key.matches(['.', '[']).count() <= DEEPEST
 }
 
 enum KeyStep<'a> {
@@ -214,10 +285,39 @@ fn key_path(key: &str) -> impl Iterator<Item = KeyStep<'_>> {
     })
 }
 
+/// Most characters of a folder's name, which have up to four bytes each, of the 255 that a name can have.
+const LONGEST_NAME: usize = 60;
+
+fn folder_name(name: &str) -> String {
+    let forbidden = |c: char| {
+        matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '\u{fffd}') || shown(&c.to_string()) != c.to_string()
+    };
+    let name: String = name.chars().map(|c| if forbidden(c) { '_' } else { c }).take(LONGEST_NAME).collect();
+    // Windows takes dots and spaces away from the end, elsewhere a dot at the start hides the folder
+    let name = name.trim_matches(['.', ' ']);
+    let device = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let numbered = |kind: &str| {
+        device.strip_prefix(kind).is_some_and(|rest| rest.chars().count() == 1 && rest.chars().all(|c| c.is_numeric()))
+    };
+    let is_device =
+        ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].contains(&device.as_str()) || numbered("COM") || numbered("LPT");
+    match name {
+        "" => "study".to_owned(),
+        name if is_device => format!("_{name}"),
+        name => name.to_owned(),
+    }
+}
+
 impl StudyFile {
     /// A study that a ledger holds; relative paths in it start from the current folder.
     pub fn of_ledger(name: &str, shown: &str, study: Study) -> Self {
         Self { name: name.to_owned(), shown: shown.to_owned(), folder: PathBuf::from("."), study, text: String::new() }
+    }
+
+    /// The study's name as a folder can have it on every system: without what any of them forbids, and not one of the names that Windows
+    /// keeps for devices.
+    pub fn folder_name(&self) -> String {
+        folder_name(&self.name)
     }
 
     /// The message for a fault of the whole study: file, line where the key stands, key, reason.
@@ -238,5 +338,56 @@ impl StudyFile {
     /// SHA-256 of the resolved form: two studies with the same hash ask the same question in the same way.
     pub fn sha256(&self) -> String {
         stimuli::hexadecimal(&Sha256::digest(self.resolved().to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_outside_of_texts_and_comments() {
+        let dots = ".".repeat(100);
+        let brackets = "[".repeat(100);
+        for shallow in [
+            format!("question = \"{dots}\\\"{brackets}\" # {dots}{brackets}"),
+            format!("question = '{dots}{brackets}\\'"),
+            format!("question = \"\"\"\n{dots}\"\"\n{brackets}\\\"\"\"\"\"\"\"\na = 1"),
+            format!("question = \'\'\'{dots}\'\'\'"),
+            "rates = [0.1, 0.2, 0.3]\n".repeat(100),
+        ] {
+            assert_eq!(too_deep(&shallow), None, "{shallow}");
+        }
+        for deep in [
+            format!("a = 1\nb{} = 1", ".b".repeat(20)),
+            format!("# a\n{}", "[".repeat(20)),
+            format!("\na = {}", "{b=".repeat(20)),
+            format!("a = \"\"\"x\"\"\"\"\n{}", "[".repeat(20)),
+            format!("a = \"x\\\n{}", "[".repeat(20)),
+            format!("\n{}", "[\"]\",".repeat(20)),
+        ] {
+            assert_eq!(too_deep(&deep), Some(2), "{deep}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_folder_on_every_system() {
+        for (name, folder) in [
+            ("paper-small", "paper-small"),
+            ("étude (copie) 2", "étude (copie) 2"),
+            ("a/b\\c:d", "a_b_c_d"),
+            ("a\tb\u{1b}[31m\u{202e}\u{fffd}", "a_b_[31m__"),
+            (" ..x. ", "x"),
+            ("...", "study"),
+            ("", "study"),
+            ("con", "_con"),
+            ("Aux.v2", "_Aux.v2"),
+            ("COM1", "_COM1"),
+            ("lpt²", "_lpt²"),
+            ("comic", "comic"),
+        ] {
+            assert_eq!(folder_name(name), folder);
+        }
+        assert!(folder_name(&"猫".repeat(300)).len() <= 255);
     }
 }

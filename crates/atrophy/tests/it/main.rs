@@ -79,11 +79,4 @@ impl Ran {
         assert!(!self.err.contains("panicked"), "{}", self.err);
         format!("exit {}\n{}", self.exit, self.err.trim_end())
     }
-
-    /// The same without the lines of progress before it.
-    #[track_caller]
-    fn refused_after_progress(&self) -> String {
-        let message = self.err.find("error:").map_or("no message", |start| &self.err[start..]);
-        Self { err: message.to_owned(), out: self.out.clone(), ..*self }.refused()
-    }
 }
