@@ -66,7 +66,7 @@ impl Run {
     /// Does what was asked.
     pub fn carry_out(self) -> Result<()> {
         let asked = self.study.read(self.mirror)?;
-        let out = self.out.unwrap_or_else(|| Path::new("runs").join(&asked.file.name));
+        let out = self.out.unwrap_or_else(|| Path::new("runs").join(asked.file.folder_name()));
         let json = self.json;
         self.how.prepared(|how, threads| conclude(&out, how.work_on(&asked, &out, threads)?, json))
     }

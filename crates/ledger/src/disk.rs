@@ -35,9 +35,8 @@ fn scratch(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     {
         // what the umask leaves of it, as for any other file
         use std::os::unix::fs::PermissionsExt;
-        return builder.permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder_of(path));
+        builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    #[cfg(not(unix))]
     builder.tempfile_in(folder_of(path))
 }
 

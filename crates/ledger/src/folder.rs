@@ -145,7 +145,7 @@ impl Ledger {
     /// # Errors
     /// If its folder holds another case, or its index was altered, or the study's folder is gone.
     pub fn take(&self, key: &CaseKey, spec: &CaseSpec, maker: &Maker) -> Result<Option<OpenCase>> {
-        OpenCase::take(&self.folder, &self.place(key), spec.clone(), maker)
+        OpenCase::take(&self.folder, &self.place(key), spec, maker)
     }
 
     /// Who works on a case; none if nobody does.

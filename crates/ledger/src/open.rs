@@ -60,7 +60,7 @@ pub struct NewReading {
 
 impl OpenCase {
     /// See [`Ledger::take`](crate::Ledger::take).
-    pub(crate) fn take(root: &Path, folder: &Path, spec: CaseSpec, maker: &Maker) -> Result<Option<Self>> {
+    pub(crate) fn take(root: &Path, folder: &Path, spec: &CaseSpec, maker: &Maker) -> Result<Option<Self>> {
         create_folder_within(root, folder)?;
         let Some(lock) = Lock::try_take(&folder.join(LOCK))? else { return Ok(None) };
         twin::settle(&folder.join(INDEX))?;
@@ -68,7 +68,7 @@ impl OpenCase {
             Some((case, bytes)) => (case, Some(bytes)),
             None => (Case::begun(spec.clone()), None),
         };
-        if case.spec != spec {
+        if case.spec != *spec {
             return Err(LedgerError::Foreign { folder: folder.to_owned() });
         }
         let open = Self { folder: folder.to_owned(), _lock: lock, case, index, maker: maker.clone() };
@@ -120,7 +120,7 @@ impl OpenCase {
             next.states.sort_by_key(|state| state.after);
             self.forget_unwanted(&mut next, after, wanted);
         }
-        if let (Some(reading), Step::Perceive { stage, phase }) = (outcome.reading, step) {
+        if let (Some(reading), Step::Perceive { stage, phase }) = (&outcome.reading, step) {
             self.add_reading(&mut next, Moment { stage, phase }, maker, reading)?;
         }
         next.done = next.done.max(after);
@@ -158,7 +158,7 @@ impl OpenCase {
         Ok(())
     }
 
-    fn add_reading(&self, next: &mut Case, moment: Moment, maker: usize, reading: NewReading) -> Result<()> {
+    fn add_reading(&self, next: &mut Case, moment: Moment, maker: usize, reading: &NewReading) -> Result<()> {
         let Moment { stage: step, phase } = moment;
         let folder = self.reading_folder(next, moment);
         create_folder_within(&self.folder, &self.folder.join(&folder))?;

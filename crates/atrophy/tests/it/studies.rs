@@ -63,6 +63,13 @@ fn the_help() {
 }
 
 #[test]
-fn completions_are_printed() {
-    assert!(Toy::new().atrophy("completions bash").done().out.contains("atrophy"));
+fn completions_know_every_verb() {
+    let toy = Toy::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = toy.atrophy(&format!("completions {shell}")).done().out;
+        for verb in ["run", "plan", "report", "status", "check", "clean", "merge", "list", "rdm", "compare", "bench"] {
+            assert!(script.contains(verb), "{shell} does not complete {verb}");
+        }
+        assert!(script.contains("no-wait"), "{shell} does not complete flags");
+    }
 }

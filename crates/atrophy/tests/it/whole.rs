@@ -209,3 +209,22 @@ fn folders_that_are_no_text_work_too() {
         }
     }
 }
+
+#[test]
+fn instructions_are_pinned_and_makers_named() {
+    let toy = Toy::new();
+    toy.change("count = 1", "count = 2");
+    let _ = toy.atrophy("run toy.toml --subject 1 --instructions portable").done();
+    let page = || std::fs::read_to_string(toy.path("runs/toy/report.html")).unwrap();
+    assert!(page().contains("(portable)") && !page().contains("More than one maker"));
+    let best = net::instructions();
+    let _ = toy.atrophy("run toy.toml").done();
+    assert_eq!(page().contains(&format!("({best})")) && page().contains("More than one maker"), best != "portable");
+    // pinned, many machines give one result
+    let _ = toy.atrophy("run toy.toml --out a --instructions portable").done();
+    let _ = toy.atrophy("run toy.toml --out b --instructions portable --threads 3").done();
+    let results = |out: &str| std::fs::read(toy.path(&format!("{out}/results.csv"))).unwrap();
+    assert!(results("a") == results("b"));
+    let refused = toy.atrophy("run toy.toml --instructions mmx");
+    assert!(refused.exit == 2 && refused.err.contains("mmx"), "{}", refused.err);
+}
