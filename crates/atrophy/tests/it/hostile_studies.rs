@@ -81,7 +81,7 @@ fn a_study_that_nests_without_end() {
         format!("{} = 1", dotted(490_000)),
         // each within what the parser allows, together too much
         format!("[{}]\n{}", dotted(79), format!("{} = {{", dotted(79)).repeat(79)),
-        format!("[[{}]]\n{}1{}", dotted(79), format!("{} = {{", dotted(79)).repeat(70), "}".repeat(70)),
+        format!("[[{}]]\n{}{}", dotted(79), format!("{} = {{", dotted(79)).repeat(70), "}".repeat(70)),
     ];
     for text in studies {
         toy.write("deep.toml", &text);
