@@ -225,7 +225,7 @@ struct Stored<'a> {
 impl<'a> Stored<'a> {
     /// Reads the header, and no byte more, of a file that has `size` bytes.
     fn of(place: &'a Place, source: &mut dyn Read, size: u64) -> Result<Self> {
-        let (header, length) = header(source).or_trouble(Exit::Data, || format!("{place} is no NumPy file"))?;
+        let (header, length) = header(source).or_trouble(Exit::Data, || format!("{place} is no array of numbers"))?;
         let (dtype, shape) = (header.dtype(), header.shape().to_vec());
         let descr = dtype.descr();
         let plain = if matches!(dtype, DType::Plain(_)) { descr.trim_matches('\'') } else { "" };
@@ -316,7 +316,7 @@ fn header(source: &mut dyn Read) -> io::Result<(NpyHeader, u64)> {
     let mut head = vec![0; 10];
     source.read_exact(&mut head).map_err(|_| wrong("it is too short".to_owned()))?;
     if !head.starts_with(b"\x93NUMPY") {
-        return Err(wrong("it does not begin as one".to_owned()));
+        return Err(wrong("it does not begin as a NumPy file".to_owned()));
     }
     if head[6] > 1 {
         head.resize(12, 0);
@@ -330,7 +330,7 @@ fn header(source: &mut dyn Read) -> io::Result<(NpyHeader, u64)> {
     head.resize(start + length, 0);
     source.read_exact(&mut head[start..]).map_err(|_| wrong("it is cut off in its header".to_owned()))?;
     if !is_plain(&head[start..]) {
-        return Err(wrong("its header is not that of an array of numbers".to_owned()));
+        return Err(wrong("its header has more in it than a type and a shape".to_owned()));
     }
     // of the parser's drawing of the place only what it says before it
     let plain = |error: io::Error| {

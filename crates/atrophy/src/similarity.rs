@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::arrays::{self, Array, Place, Values};
 use crate::memory;
-use crate::trouble::{Exit, OrTrouble, Result, Trouble};
+use crate::trouble::{Exit, OrTrouble, Result, Trouble, shown};
 
 /// Pixels along each side of a picture, unless there are fewer images.
 const PICTURE_SIDE: usize = 1000;
@@ -104,10 +104,10 @@ impl RdmRequest {
     pub fn carry_out(&self) -> Result<Told> {
         self.check_places()?;
         let (mut patterns, features) = patterns(&self.activations, self.distance)?;
+        self.check_memory(patterns.len(), features)?;
         if let Some(labels) = &self.labels {
             patterns = sorted(&patterns, features, &arrays::read_labels(labels)?, labels)?;
         }
-        self.check_memory(patterns.len(), features)?;
         let rdm = Rdm::of(&patterns, features, self.distance).or_trouble(Exit::Data, || self.activations.to_string())?;
         let images = rdm.images();
         if images < 2 {
@@ -121,11 +121,11 @@ impl RdmRequest {
         let undefined = rdm.upper().iter().filter(|value| value.is_nan()).count();
         let left =
             if undefined > 0 { format!(", {undefined} of them undefined (patterns without variation)") } else { String::new() };
-        let text =
-            format!("{}: {images} images, {} pairs{left}, {} distance", self.output.display(), rdm.upper().len(), self.distance);
+        let (place, pairs) = (shown(&self.output.to_string_lossy()), rdm.upper().len());
+        let text = format!("{place}: {images} images, {pairs} pairs{left}, {} distance", self.distance);
         let object = json!({
             "value": self.output.to_string_lossy(), "distance": self.distance, "images": images, "features": features,
-            "pairs": rdm.upper().len(), "pairs_undefined": undefined,
+            "pairs": pairs, "pairs_undefined": undefined,
         });
         Ok(Told { text, object })
     }
@@ -236,6 +236,7 @@ impl CompareRequest {
         }
         let (a, b) = (patterns(&self.a, Distance::Euclidean)?, patterns(&self.b, Distance::Euclidean)?);
         let images = a.0.len() / a.1.max(1);
+        memory::refuse_beyond((a.0.len() + b.0.len()) as u64 * 4, "the comparison")?;
         let cka = linear_cka((&a.0, a.1), (&b.0, b.1)).or_trouble(Exit::Data, || format!("{} and {}", self.a, self.b))?;
         let text = format!("{} linear CKA, {images} images", value(cka));
         Ok(Told { text, object: json!({ "value": cka, "method": "linear-cka", "images": images, "n": images }) })

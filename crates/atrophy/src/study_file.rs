@@ -226,7 +226,7 @@ fn change(text: &str, changes: &[String]) -> Result<String> {
         if changes[..i].iter().any(|other| other.split_once('=').is_some_and(|(other, _)| other.trim() == key)) {
             return Err(wrong(format!("--set {change}: '{key}' is set twice")));
         }
-        if too_deep(value).is_some() {
+        if value.starts_with(['[', '{']) && too_deep(value).is_some() {
             return Err(wrong(format!("--set {change}: this nests deeper than any study does")));
         }
         let value: Value = value.parse().unwrap_or_else(|_| Value::from(value));
@@ -240,17 +240,15 @@ fn change(text: &str, changes: &[String]) -> Result<String> {
                 KeyStep::Index(_) if place.is_array() => {
                     return Err(wrong(format!("--set {change}: a list like this one is set as a whole, key=[...]")));
                 }
-                _ => return Err(wrong(format!("--set {change}: the study has no '{}'", key))),
+                _ => return Err(wrong(format!("--set {change}: the study has no '{key}'"))),
             };
         }
         // an arm of a list of arms can only be a table: anything else would be left out when the text is written
         *place = match (&*place, value) {
             (Item::Table(old), value) if key.ends_with(']') => {
                 let Value::InlineTable(new) = value else {
-                    return Err(wrong(format!(
-                        "--set {change}: write the whole table, {}={{ ... }}, or set one of its keys",
-                        key
-                    )));
+                    let message = format!("write the whole table, {key}={{ ... }}, or set one of its keys");
+                    return Err(wrong(format!("--set {change}: {message}")));
                 };
                 let mut new = new.into_table();
                 new.set_position(old.position());
@@ -297,7 +295,7 @@ fn folder_name(name: &str) -> String {
     let name = name.trim_matches(['.', ' ']);
     let device = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let numbered = |kind: &str| {
-        device.strip_prefix(kind).is_some_and(|rest| rest.chars().count() == 1 && rest.chars().all(|c| c.is_numeric()))
+        device.strip_prefix(kind).is_some_and(|rest| rest.chars().count() == 1 && rest.chars().all(char::is_numeric))
     };
     let is_device =
         ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].contains(&device.as_str()) || numbered("COM") || numbered("LPT");

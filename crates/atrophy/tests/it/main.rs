@@ -5,6 +5,7 @@
 mod bad_input;
 mod damage;
 mod growth;
+mod hostile_studies;
 mod house;
 mod resume;
 mod similarity;

@@ -236,7 +236,7 @@ fn files_that_cannot_be_used_are_refused() {
 
     rdm text.npy -o out.npy
     exit 3
-    error: text.npy is no NumPy file: it does not begin as one
+    error: text.npy is no array of numbers: it does not begin as a NumPy file
 
     rdm nan.npy -o out.npy
     exit 3
@@ -318,13 +318,13 @@ fn hostile_arrays_are_refused_at_once() {
         ("cut.npy", whole[..whole.len() - 1].to_vec(), "takes 16 bytes, and 15 are there"),
         ("claimed.npy", claimed, "claims 4294967295 bytes"),
         ("mega.npy", mega, "claims 1000000 bytes"),
-        ("version.npy", b"\x93NUMPY\x09\x00\x02\x00\x00\x00{}".to_vec(), "no NumPy file"),
-        ("deep.npy", with_header("[".repeat(60_000).as_bytes()), "not that of an array"),
-        ("sets.npy", with_header("{".repeat(30).as_bytes()), "not that of an array"),
-        ("hidden.npy", with_header(hidden.as_bytes()), "not that of an array"),
-        ("escaped.npy", with_header(escaped.as_bytes()), "not that of an array"),
-        ("tripled.npy", with_header(tripled.as_bytes()), "not that of an array"),
-        ("signs.npy", with_header("-".repeat(60_000).as_bytes()), "no NumPy file"),
+        ("version.npy", b"\x93NUMPY\x09\x00\x02\x00\x00\x00{}".to_vec(), "no array of numbers"),
+        ("deep.npy", with_header("[".repeat(60_000).as_bytes()), "more in it than a type and a shape"),
+        ("sets.npy", with_header("{".repeat(30).as_bytes()), "more in it than a type and a shape"),
+        ("hidden.npy", with_header(hidden.as_bytes()), "more in it than a type and a shape"),
+        ("escaped.npy", with_header(escaped.as_bytes()), "more in it than a type and a shape"),
+        ("tripled.npy", with_header(tripled.as_bytes()), "more in it than a type and a shape"),
+        ("signs.npy", with_header("-".repeat(60_000).as_bytes()), "no array of numbers"),
         ("digits.npy", shape(&format!("({}, )", "9".repeat(60_000))), "u64"),
         ("wraps.npy", shape("(4294967296, 4294967296)"), "no file can hold"),
         ("wraps-in-bytes.npy", shape("(4611686018427387904, )"), "no file can hold"),
@@ -335,8 +335,9 @@ fn hostile_arrays_are_refused_at_once() {
         ("objects.npy", descr("'|O'"), "'|O'"),
         ("text.npy", descr("'<U5'"), "'<U5'"),
         ("structured.npy", descr("[('a', '<f4'), ('b', '<i4', (2, 2))]"), "('a', '<f4')"),
+        ("records.npy", descr("[('a', [('b', [('c', '<f4')])])]"), "more in it than a type and a shape"),
         ("half.npy", descr("'<f2'"), "'<f2'"),
-        ("unknown.npy", descr("'<q9'"), "no NumPy file"),
+        ("unknown.npy", descr("'<q9'"), "no array of numbers"),
         ("single.npy", npy("<f4", false, &[], &[0; 4]), "a single number"),
         ("none.npy", npy("<f4", false, &[0, 5], &[]), "[0, 5]"),
         ("featureless.npy", npy("<f4", false, &[5, 0], &[]), "no features"),
