@@ -16,7 +16,7 @@ use crate::screen::Screen;
 use crate::trouble::{Exit, OrTrouble, Result};
 
 /// Pixels along each side of a stored picture of a dissimilarity matrix, unless there are fewer images.
-const PICTURE_SIDE: usize = 200;
+pub(crate) const PICTURE_SIDE: usize = 200;
 
 /// What all cases of a study share.
 pub struct Lab<'a> {
