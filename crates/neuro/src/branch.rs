@@ -24,8 +24,8 @@ impl Study {
         self.arms.iter().map(|arm| Course::of_arm(arm, &self.schooling)).collect()
     }
 
-    /// The lesion that each arm begins with, in numbers; none if it begins with the network of another study, which is not known here.
-    /// The study must be [checked](Study::check). Costs a walk over all steps before a branch.
+    /// The lesion that each arm begins with, in numbers; none if that is not known here, since it begins with the network of another study.
+    /// Costs a walk over all steps before a branch.
     pub fn beginnings(&self, architecture: &Architecture) -> Vec<Option<Tally>> {
         let parents = self.parents();
         let mut found: Vec<Option<Option<Tally>>> = vec![None; self.arms.len()];
@@ -33,6 +33,7 @@ impl Study {
             // the arm itself, then the one it starts from, and so on up to one that is known or has none
             let mut way = vec![first];
             while let Some(&last) = way.last()
+                && way.len() <= self.arms.len() // a study that was not checked may go round in a circle
                 && found[last].is_none()
                 && let Some(parent) = parents[last]
             {
@@ -114,6 +115,15 @@ mod tests {
         let lost: Vec<_> =
             study.beginnings(&network).iter().map(|t| t.as_ref().map(|t| (t.fraction_lost() * 100.0).round())).collect();
         assert_eq!(lost, [Some(60.0), Some(0.0), Some(20.0), None], "two steps of a tenth, then two of a fifth");
+    }
+
+    #[test]
+    fn arms_that_go_round_in_a_circle_begin_nowhere() {
+        let mut study = study("last".into());
+        study.arms[1].start = serde_json::from_str(r#"{"arm": "c", "step": 1}"#).unwrap();
+        let shape = crate::images::Shape { channels: 3, height: 8, width: 8 };
+        let network = study.network.architecture(shape, 10).unwrap();
+        assert_eq!(study.beginnings(&network), [None, None, None, None]);
     }
 
     #[test]
