@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     /// Arms a (5 steps), b (after step 2 of a, 4 steps), c (after step 4 of b), d (of another study), listed in another order.
-    fn study(keep: serde_json::Value) -> Study {
+    fn study(keep: &serde_json::Value) -> Study {
         let ablation = |f: f64| serde_json::json!({"ablation": {"fraction": f, "of": "original", "scope": "whole-network"}});
         serde_json::from_value(serde_json::json!({
             "question": "?", "seeds": {"first": 1, "count": 1}, "network": {"tiny": {"batch_norm": true, "head": []}},
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn an_arm_begins_with_all_that_was_lost_before_it() {
-        let study = study("last".into());
+        let study = study(&"last".into());
         assert_eq!(study.parents(), [Some(2), None, Some(1), None]);
         let shape = crate::images::Shape { channels: 3, height: 8, width: 8 };
         let network = study.network.architecture(shape, 10).unwrap();
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn arms_that_go_round_in_a_circle_begin_nowhere() {
-        let mut study = study("last".into());
+        let mut study = study(&"last".into());
         study.arms[1].start = serde_json::from_str(r#"{"arm": "c", "step": 1}"#).unwrap();
         let shape = crate::images::Shape { channels: 3, height: 8, width: 8 };
         let network = study.network.architecture(shape, 10).unwrap();
@@ -128,7 +128,9 @@ mod tests {
 
     #[test]
     fn the_last_network_stays_and_what_is_kept_and_where_others_start() {
-        let kept = |keep| study(keep).kept().into_iter().map(|kept| kept.into_iter().collect::<Vec<_>>()).collect::<Vec<_>>();
+        let kept = |keep: serde_json::Value| {
+            study(&keep).kept().into_iter().map(|kept| kept.into_iter().collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
         // a loses and is read, 2 steps a stage; b learns for an epoch besides, 4 steps a stage
         assert_eq!(kept("last".into()), [vec![1], vec![3, 9], vec![7, 15], vec![7]]);
         assert_eq!(kept(serde_json::json!([5])), [vec![1], vec![3, 9], vec![7, 11, 15], vec![5, 7]]);
