@@ -7,9 +7,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::care::{CheckRequest, CleanRequest, MergeRequest, StatusRequest};
 use crate::door::StudyArguments;
 use crate::run::Run;
+use crate::screen::Screen;
 use crate::similarity::{CompareRequest, RdmRequest};
 use crate::trouble::{Exit, Result, Trouble};
-use crate::{bench, list, output, plan, process, report};
+use crate::{bench, list, output, process, report};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or study file, 3 data, 4 interrupted (the same command goes on), \
                           5 refused (going on would mix or overwrite other work, or a file is not what was committed).";
@@ -111,7 +112,8 @@ impl Atrophy {
             Request::Run(run) => run.carry_out(),
             Request::Plan(Plan { study, json }) => {
                 let asked = study.read(None)?;
-                let plan = plan::Plan::of(&asked.file, &asked.architecture, &asked.outline);
+                asked.given_weights()?.iter().for_each(|given| Screen::on_stderr().notes(&given.notes));
+                let plan = asked.plan();
                 output::say(json, || plan.to_string(), || plan.json())
             }
             Request::Report(Report { folder, json }) => report::make(&folder)?.say(json),

@@ -3,16 +3,22 @@
 use std::path::PathBuf;
 
 use ledger::disk::sha256;
+use net::{Device, Network, Retina};
 use neuro::architecture::Architecture;
-use neuro::images::Stimuli;
+use neuro::images::{Images, Stimuli};
 use neuro::record::Cause;
 use neuro::responses::Showing;
 use neuro::study::{ProbeImages, Study};
 use stimuli::{Outline, Place, StimuliError};
 
 use crate::lab::GivenWeights;
+use crate::memory;
+use crate::plan::Plan;
 use crate::study_file::{self, StudyFile};
-use crate::trouble::{Exit, OrTrouble, Result, Trouble};
+use crate::trouble::{Exit, OrTrouble, Result, Trouble, what_it_is};
+
+/// A trained network has hardly a weight that is exactly 0; with more than this share somebody has pruned it.
+const ZERO_SHARE_TOLD: f64 = 0.01;
 
 /// Which study, and where its images are.
 #[derive(Debug, clap::Args)]
@@ -58,6 +64,11 @@ impl Asked {
         Ok(Self { file, place, outline, architecture })
     }
 
+    /// What it will do and what that will cost.
+    pub fn plan(&self) -> Plan {
+        Plan::of(&self.file, &self.architecture, &self.outline)
+    }
+
     /// Loads its images, from disk or from the network.
     pub fn stimuli(&self, report: &mut dyn FnMut(stimuli::Fetch)) -> Result<Stimuli> {
         stimuli::load(&self.file.study.stimuli, &self.place, report).map_err(|error| stimuli_trouble(&self.file, error))
@@ -68,13 +79,23 @@ impl Asked {
         Showing::new(stimuli.test.labels(), per_class(&self.file.study), &stimuli.classes)
     }
 
-    /// The weights that the study gives, if it names any.
+    /// The weights that the study gives, if it names any: read, and held against its network.
     pub fn given_weights(&self) -> Result<Option<GivenWeights>> {
         let Some(path) = &self.file.study.schooling.weights else { return Ok(None) };
         let path = self.file.folder.join(path);
         let shown = format!("{}: schooling.weights: {}", self.file.shown, path.display());
-        let bytes = std::fs::read(path).or_trouble(Exit::Data, || shown.clone())?;
-        Ok(Some(GivenWeights { shown, bytes }))
+        let about = std::fs::metadata(&path).or_trouble(Exit::Data, || shown.clone())?;
+        if let Some(what) = what_it_is(&about) {
+            return Err(Trouble::new(Exit::Data, format!("{shown}: it is {what}; give a safetensors file")));
+        }
+        // the bytes, and the tensors that are made of them
+        memory::refuse_beyond(2 * about.len(), &shown)?;
+        let bytes = std::fs::read(&path).or_trouble(Exit::Data, || shown.clone())?;
+        // images scale what a network sees, and decide nothing about its weights
+        let none = Images::new(self.architecture.input, Vec::new(), Vec::new());
+        let mut network = Network::blank(self.architecture.clone(), &Retina::of(&none), Device::Cpu);
+        let found = network.take_weights(&bytes).or_trouble(Exit::Data, || shown.clone())?;
+        Ok(Some(GivenWeights { notes: notes_on(&shown, &found), shown, bytes }))
     }
 
     /// What the numbers depend on besides the study and its makers.
@@ -94,6 +115,24 @@ impl Asked {
             weights_sha256: given.map(|given| sha256(&given.bytes)),
         }
     }
+}
+
+/// What a person must know of given weights: what is not used of them, and whether they look pruned.
+fn notes_on(shown: &str, found: &net::Given) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !found.unused.is_empty() {
+        let (names, more) = found.unused.split_at(found.unused.len().min(5));
+        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        notes.push(format!("{shown}: the network has no place for {}{more}; not used", names.join(", ")));
+    }
+    let share = found.zero_synapses as f64 / found.synapses.max(1) as f64;
+    if share > ZERO_SHARE_TOLD {
+        notes.push(format!(
+            "{shown}: {:.1} % of the synapses are 0 and count as alive; if they were pruned, give their masks as NAME_mask",
+            share * 100.0
+        ));
+    }
+    notes
 }
 
 fn per_class(study: &Study) -> Option<u32> {

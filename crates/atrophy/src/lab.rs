@@ -16,7 +16,7 @@ use crate::screen::Screen;
 use crate::trouble::{Exit, OrTrouble, Result};
 
 /// Pixels along each side of a stored picture of a dissimilarity matrix, unless there are fewer images.
-const PICTURE_SIDE: usize = 200;
+pub(crate) const PICTURE_SIDE: usize = 200;
 
 /// What all cases of a study share.
 pub struct Lab<'a> {
@@ -40,8 +40,10 @@ pub struct Lab<'a> {
 pub struct GivenWeights {
     /// The file as messages name it.
     pub shown: String,
-    /// Its bytes.
+    /// Its bytes, which fit the study's network.
     pub bytes: Vec<u8>,
+    /// What a person must know of them.
+    pub notes: Vec<String>,
 }
 
 /// Why a network cannot be read: its activity is no longer a number.
@@ -87,27 +89,6 @@ impl<'a> Lab<'a> {
         Network::blank(self.architecture.clone(), &self.retina, self.device)
     }
 
-    /// Looks at the weights that the study gives, if it gives any, before anything is begun, and says what a person must know of them.
-    pub fn check_given_weights(&self, screen: &Screen) -> Result<()> {
-        let Some(given) = &self.given_weights else { return Ok(()) };
-        let found = self.blank().take_weights(&given.bytes).or_trouble(Exit::Data, || given.shown.clone())?;
-        if !found.unused.is_empty() {
-            let (shown, more) = found.unused.split_at(found.unused.len().min(5));
-            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-            let shown: Vec<String> = shown.iter().map(|name| crate::trouble::shown(name)).collect();
-            screen.line(&format!("note: {}: the network has no place for {}{more}; not used", given.shown, shown.join(", ")));
-        }
-        let share = found.zero_synapses as f64 / found.synapses.max(1) as f64;
-        if share > ZERO_SHARE_TOLD {
-            screen.line(&format!(
-                "note: {}: {:.1} % of the synapses are 0 and count as alive; if they were pruned, give their masks as NAME_mask",
-                given.shown,
-                share * 100.0
-            ));
-        }
-        Ok(())
-    }
-
     /// Shows the network all test images.
     pub fn perceive(&self, network: &Network, screen: &mut Screen) -> std::result::Result<Responses, Unreadable> {
         let watch = &mut |images| screen.perceived(images);
@@ -145,6 +126,3 @@ impl<'a> Lab<'a> {
         Ok(NewReading { record, questions, predictions: now.answers.predictions.clone(), pictures })
     }
 }
-
-/// A trained network has hardly a weight that is exactly 0; with more than this share somebody has pruned it.
-const ZERO_SHARE_TOLD: f64 = 0.01;

@@ -12,7 +12,7 @@ use crate::process::{self, Stop, with_threads};
 use crate::screen::Screen;
 use crate::sweep::{self, How, Standing};
 use crate::trouble::{Exit, Result, Trouble};
-use crate::{output, report};
+use crate::{memory, output, report};
 
 /// Carries out a study.
 #[derive(Debug, clap::Args)]
@@ -88,17 +88,18 @@ impl RunArguments {
             self.device.parse().map_err(|error: net::DeviceError| Trouble::new(Exit::Study, error.to_string()))?;
         let seed = self.seed(asked)?;
         Ledger::check_place(out)?;
+        memory::refuse_beyond(asked.plan().memory_bytes(), &format!("the study {}", asked.file.shown))?;
         let given = asked.given_weights()?;
 
         let stop = Stop::on_request(self.stop_after)?;
         let mut screen = Screen::on_stderr();
         screen.watch(&stop);
+        given.iter().for_each(|given| screen.notes(&given.notes));
         let stimuli = asked.stimuli(&mut |event| screen.fetch(&event))?;
         let study = &asked.file.study;
         let showing = asked.showing(&stimuli);
         let cause = asked.cause(&stimuli, &showing, device_of_cases(device, threads), given.as_ref());
         let lab = Lab::new(study, &stimuli, showing, asked.architecture.clone(), device, given);
-        lab.check_given_weights(&screen)?;
 
         let (ledger, cases) = Ledger::open(out, &asked.file.name, &cause, study)?;
         tell_unasked(&ledger, &screen)?;

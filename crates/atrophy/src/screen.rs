@@ -9,6 +9,7 @@ use neuro::record::{Phase, Record};
 use stimuli::Fetch;
 
 use crate::process::Stop;
+use crate::trouble::shown;
 
 /// Learning from an image costs about three times as much as looking at it: forward, and twice as much back.
 const LEARNING_COST: u64 = 3;
@@ -156,6 +157,11 @@ impl Screen {
             Manner::Lines => to_stderr(&format!("{}{line}", self.progress())),
             Manner::Silent => {}
         }
+    }
+
+    /// Things to know before work begins.
+    pub fn notes(&self, notes: &[String]) {
+        notes.iter().for_each(|note| self.line(&format!("note: {}", shown(note))));
     }
 
     /// "[ 42 %, 3 minutes left] ", once there is something to go by.

@@ -24,8 +24,8 @@ impl Study {
         self.arms.iter().map(|arm| Course::of_arm(arm, &self.schooling)).collect()
     }
 
-    /// The lesion that each arm begins with, in numbers; none if it begins with the network of another study, which is not known here.
-    /// The study must be [checked](Study::check). Costs a walk over all steps before a branch.
+    /// The lesion that each arm begins with, in numbers; none if that is not known here, since it begins with the network of another study.
+    /// Costs a walk over all steps before a branch.
     pub fn beginnings(&self, architecture: &Architecture) -> Vec<Option<Tally>> {
         let parents = self.parents();
         let mut found: Vec<Option<Option<Tally>>> = vec![None; self.arms.len()];
@@ -33,6 +33,7 @@ impl Study {
             // the arm itself, then the one it starts from, and so on up to one that is known or has none
             let mut way = vec![first];
             while let Some(&last) = way.last()
+                && way.len() <= self.arms.len() // a study that was not checked may go round in a circle
                 && found[last].is_none()
                 && let Some(parent) = parents[last]
             {
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     /// Arms a (5 steps), b (after step 2 of a, 4 steps), c (after step 4 of b), d (of another study), listed in another order.
-    fn study(keep: serde_json::Value) -> Study {
+    fn study(keep: &serde_json::Value) -> Study {
         let ablation = |f: f64| serde_json::json!({"ablation": {"fraction": f, "of": "original", "scope": "whole-network"}});
         serde_json::from_value(serde_json::json!({
             "question": "?", "seeds": {"first": 1, "count": 1}, "network": {"tiny": {"batch_norm": true, "head": []}},
@@ -107,7 +108,7 @@ mod tests {
 
     #[test]
     fn an_arm_begins_with_all_that_was_lost_before_it() {
-        let study = study("last".into());
+        let study = study(&"last".into());
         assert_eq!(study.parents(), [Some(2), None, Some(1), None]);
         let shape = crate::images::Shape { channels: 3, height: 8, width: 8 };
         let network = study.network.architecture(shape, 10).unwrap();
@@ -117,8 +118,19 @@ mod tests {
     }
 
     #[test]
+    fn arms_that_go_round_in_a_circle_begin_nowhere() {
+        let mut study = study(&"last".into());
+        study.arms[1].start = serde_json::from_str(r#"{"arm": "c", "step": 1}"#).unwrap();
+        let shape = crate::images::Shape { channels: 3, height: 8, width: 8 };
+        let network = study.network.architecture(shape, 10).unwrap();
+        assert_eq!(study.beginnings(&network), [None, None, None, None]);
+    }
+
+    #[test]
     fn the_last_network_stays_and_what_is_kept_and_where_others_start() {
-        let kept = |keep| study(keep).kept().into_iter().map(|kept| kept.into_iter().collect::<Vec<_>>()).collect::<Vec<_>>();
+        let kept = |keep: serde_json::Value| {
+            study(&keep).kept().into_iter().map(|kept| kept.into_iter().collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
         // a loses and is read, 2 steps a stage; b learns for an epoch besides, 4 steps a stage
         assert_eq!(kept("last".into()), [vec![1], vec![3, 9], vec![7, 15], vec![7]]);
         assert_eq!(kept(serde_json::json!([5])), [vec![1], vec![3, 9], vec![7, 11, 15], vec![5, 7]]);
