@@ -18,8 +18,10 @@ fn main() {
     if files.len() == 1 {
         collect(&here.join("src"), &mut files); // a package by itself
     }
-    let mut named: Vec<(String, PathBuf)> =
-        files.into_iter().map(|path| (path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().replace('\\', "/"), path)).collect();
+    let mut named: Vec<(String, PathBuf)> = files
+        .into_iter()
+        .map(|path| (path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().replace('\\', "/"), path))
+        .collect();
     named.sort();
     let mut hash = Fnv::new();
     for (name, path) in &named {

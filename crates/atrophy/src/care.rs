@@ -162,7 +162,10 @@ impl CheckRequest {
             output::say(self.json, || faults_text(&found), || faults_json(&found))?;
             let faults = found.faults.len();
             let files = if faults == 1 { "1 file is".to_owned() } else { format!("{faults} files are") };
-            return Err(Trouble::new(Exit::Refused, format!("{files} not what was committed; `atrophy check --repair` mends what can be mended")));
+            return Err(Trouble::new(
+                Exit::Refused,
+                format!("{files} not what was committed; `atrophy check --repair` mends what can be mended"),
+            ));
         }
         self.mend(&found)?;
         let left = check::check(&self.folder)?;
@@ -200,9 +203,7 @@ fn faults_text(found: &Checked) -> String {
 }
 
 fn faults_json(found: &Checked) -> Value {
-    let fault = |fault: &check::Fault| {
-        json!({ "path": fault.path.to_string_lossy(), "what": fault.what, "remedy": fault.remedy.to_string() })
-    };
+    let fault = |fault: &check::Fault| json!({ "path": fault.path.to_string_lossy(), "what": fault.what, "remedy": fault.remedy.to_string() });
     json!({ "files": found.files, "faults": found.faults.iter().map(fault).collect::<Vec<_>>() })
 }
 
@@ -211,10 +212,14 @@ impl CleanRequest {
     pub fn carry_out(self) -> Result<()> {
         let cases = if self.yes { care::clean(&self.folder) } else { care::unasked(&self.folder) }?;
         let yes = self.yes;
-        output::say(self.json, || clean_text(&cases, yes), || {
-            let case = |case: &Unasked| json!({ "folder": case.folder.to_string_lossy(), "bytes": case.bytes });
-            json!({ "removed": yes, "cases": cases.iter().map(case).collect::<Vec<_>>() })
-        })
+        output::say(
+            self.json,
+            || clean_text(&cases, yes),
+            || {
+                let case = |case: &Unasked| json!({ "folder": case.folder.to_string_lossy(), "bytes": case.bytes });
+                json!({ "removed": yes, "cases": cases.iter().map(case).collect::<Vec<_>>() })
+            },
+        )
     }
 }
 
@@ -223,7 +228,8 @@ fn clean_text(cases: &[Unasked], removed: bool) -> String {
         return "nothing is there that the study does not ask for".to_owned();
     }
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
-    let lines: String = cases.iter().map(|case| format!("{} ({:.1} MB)\n", case.folder.display(), megabytes(case.bytes))).collect();
+    let lines: String =
+        cases.iter().map(|case| format!("{} ({:.1} MB)\n", case.folder.display(), megabytes(case.bytes))).collect();
     let all = megabytes(cases.iter().map(|case| case.bytes).sum());
     let (count, noun) = (cases.len(), if cases.len() == 1 { "case" } else { "cases" });
     if removed {

@@ -108,6 +108,7 @@ impl Asked {
             stimuli: stimuli.provenance.clone(),
             checksums: stimuli.checksums.clone(),
             images: [stimuli.train.len(), stimuli.assessment.len(), stimuli.test.len()],
+            shape: stimuli.train.shape(),
             classes: stimuli.classes.clone(),
             probe_per_class: (0..stimuli.classes.len()).map(of_class).collect(),
             network: self.architecture.name.clone(),

@@ -74,8 +74,11 @@ impl Stop {
 
     /// Whether to stop instead of taking the next step. Asked once before each.
     pub fn is_now(&self) -> bool {
-        let is_last = |steps: &Arc<AtomicU64>| steps.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_err();
-        self.is_asked() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline) || self.steps.as_ref().is_some_and(is_last)
+        let is_last =
+            |steps: &Arc<AtomicU64>| steps.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_err();
+        self.is_asked()
+            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            || self.steps.as_ref().is_some_and(is_last)
     }
 }
 

@@ -145,7 +145,9 @@ fn tell_unasked(ledger: &Ledger, screen: &Screen) -> Result<()> {
     if !old.is_empty() {
         let (cases, folder) = (old.len(), ledger.folder().display());
         let (cases, stay) = if cases == 1 { ("1 case".to_owned(), "stays") } else { (format!("{cases} cases"), "stay") };
-        screen.line(&format!("{cases} that the study no longer asks for {stay} in {folder}; `atrophy clean {folder}` lists and removes"));
+        screen.line(&format!(
+            "{cases} that the study no longer asks for {stay} in {folder}; `atrophy clean {folder}` lists and removes"
+        ));
     }
     Ok(())
 }
@@ -171,7 +173,8 @@ fn conclude(out: &Path, standing: Standing, json: bool) -> Result<()> {
         }
         Standing::Left { cases } => {
             let cases = if cases == 1 { "1 case is".to_owned() } else { format!("{cases} cases are") };
-            let text = format!("nothing is left for this process: {cases} in the hands of others; `atrophy status {shown}` says whose");
+            let text =
+                format!("nothing is left for this process: {cases} in the hands of others; `atrophy status {shown}` says whose");
             output::say(json, || text.clone(), || serde_json::json!({ "left": text }))
         }
     }

@@ -59,7 +59,8 @@ pub enum Standing {
 /// may die, or leave something for this one to begin.
 pub fn run(lab: &Lab<'_>, ledger: &Ledger, cases: &[AskedCase], how: &How<'_>, screen: &mut Screen) -> Result<Standing> {
     let asked: Vec<&AskedCase> = cases.iter().filter(|case| how.seed.is_none_or(|seed| case.seed == seed)).collect();
-    let mut sweep = Sweep { lab, ledger, asked, how, settled: BTreeSet::new(), failed: Vec::new(), yardstick: None, told: Vec::new() };
+    let mut sweep =
+        Sweep { lab, ledger, asked, how, settled: BTreeSet::new(), failed: Vec::new(), yardstick: None, told: Vec::new() };
     screen.expect(sweep.work_left()?);
     let mut wait = FIRST_WAIT;
     loop {

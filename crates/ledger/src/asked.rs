@@ -56,12 +56,9 @@ fn subject(study: &Study, cause: &Cause, seeds: TrialSeeds, seed: usize) -> Aske
         None => Start::Seed(seeds.network),
     };
     let taught = lesson.epochs > 0;
-    let spec = CaseSpec {
-        data_seed: taught.then_some(seeds.data),
-        lesson: taught.then_some(lesson),
-        ..of(study, cause, start)
-    };
-    let wanted = Wanted { course: Course::of_schooling(&study.schooling), questions: questions(study, cause), kept: BTreeSet::new() };
+    let spec = CaseSpec { data_seed: taught.then_some(seeds.data), lesson: taught.then_some(lesson), ..of(study, cause, start) };
+    let wanted =
+        Wanted { course: Course::of_schooling(&study.schooling), questions: questions(study, cause), kept: BTreeSet::new() };
     AskedCase { key: spec.key(), spec, wanted, arm: None, seeds: seeds.subject(), seed }
 }
 
@@ -167,7 +164,9 @@ fn start(
     if let Some(folder) = &start.study {
         let of = folder.display().to_string();
         let found = borrowed.iter().find(|entry| {
-            entry.borrowed.as_deref() == Some(of.as_str()) && entry.arm.as_deref() == Some(start.arm.as_str()) && entry.seeds == seeds
+            entry.borrowed.as_deref() == Some(of.as_str())
+                && entry.arm.as_deref() == Some(start.arm.as_str())
+                && entry.seeds == seeds
         });
         return found.map(|entry| Start::Case { key: entry.key.clone(), step }).ok_or_else(|| LedgerError::Start {
             arm: arm.name.to_string(),

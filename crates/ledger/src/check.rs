@@ -151,7 +151,9 @@ impl Checked {
         if pair == Pair::Nothing && holds_work(folder) {
             self.fault(&index, "and its twin are missing, and files of the case are there", Remedy::BeginAgain);
         }
-        let Some(bytes) = self.index(&index, pair, Remedy::BeginAgain, |bytes| parse(&index, bytes).is_ok()) else { return Ok(None) };
+        let Some(bytes) = self.index(&index, pair, Remedy::BeginAgain, |bytes| parse(&index, bytes).is_ok()) else {
+            return Ok(None);
+        };
         let case = parse(&index, &bytes)?;
         for state in &case.states {
             self.file(folder, &state.file, Remedy::ComputeAgain);

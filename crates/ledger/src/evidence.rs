@@ -129,7 +129,14 @@ impl Reader<'_> {
     }
 
     /// Adds the readings of what a trial started from, up to a step. Tells whether that got so far.
-    fn history(&mut self, key: &CaseKey, step: u32, questions: &Questions, pictured: bool, trial: &mut TrialRecords) -> Result<bool> {
+    fn history(
+        &mut self,
+        key: &CaseKey,
+        step: u32,
+        questions: &Questions,
+        pictured: bool,
+        trial: &mut TrialRecords,
+    ) -> Result<bool> {
         let Some(case) = self.ledger.case(key)? else { return Ok(false) };
         self.count(&case);
         if let Start::Case { key, step } = &case.spec.start

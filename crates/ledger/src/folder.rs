@@ -70,7 +70,13 @@ impl Ledger {
         let mut entries: Vec<Entry> = Vec::new();
         for case in &asked {
             let AskedCase { key, arm, seeds, .. } = case;
-            entries.push(Entry { key: key.clone(), folder: places.of_case(case), arm: arm.clone(), seeds: *seeds, borrowed: None });
+            entries.push(Entry {
+                key: key.clone(),
+                folder: places.of_case(case),
+                arm: arm.clone(),
+                seeds: *seeds,
+                borrowed: None,
+            });
         }
         entries.extend(borrowed);
         let study = serde_json::to_value(study).expect("plain data");
@@ -195,7 +201,11 @@ impl Ledger {
     /// Cases that are in the folder and that the study does not ask for: their folders.
     pub fn unasked(&self) -> Result<Vec<PathBuf>> {
         let asked: BTreeSet<&str> = self.title.cases.iter().map(|entry| entry.folder.as_str()).collect();
-        Ok(case_folders(&self.folder).into_iter().filter(|name| !asked.contains(name.as_str())).map(|name| self.folder.join(name)).collect())
+        Ok(case_folders(&self.folder)
+            .into_iter()
+            .filter(|name| !asked.contains(name.as_str()))
+            .map(|name| self.folder.join(name))
+            .collect())
     }
 }
 
@@ -291,9 +301,7 @@ fn borrow(folder: &Path, study: &Study, places: &mut Places) -> Result<Vec<Entry
             if !there.has_checkpoint(&trial.key, start.step.get())? {
                 return Err(trouble(format!(
                     "{of} has no network of arm '{}' after step {}; run that study with keep = [{}]",
-                    start.arm,
-                    start.step,
-                    start.step
+                    start.arm, start.step, start.step
                 )));
             }
             let mut next = Some(trial.key.clone());

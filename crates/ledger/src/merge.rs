@@ -35,7 +35,9 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
     for ledger in &ledgers[1..] {
         let (ours, theirs) = (first.folder().display(), ledger.folder().display());
         join(&mut study, &ledger.title().study).map_err(|key| {
-            LedgerError::Unlike(format!("{ours} and {theirs} hold different studies ({key}), and only seeds, arms and wording may differ"))
+            LedgerError::Unlike(format!(
+                "{ours} and {theirs} hold different studies ({key}), and only seeds, arms and wording may differ"
+            ))
         })?;
         let (a, b) = (&first.title().cause, &ledger.title().cause);
         if (&a.checksums, &a.device, &a.weights_sha256) != (&b.checksums, &b.device, &b.weights_sha256) {
@@ -70,7 +72,8 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
         .filter(|entry| entry.borrowed.is_some())
         .map(|entry| serde_json::to_vec(entry).expect("plain data"))
         .collect();
-    let borrowed: Vec<Entry> = borrowed.iter().map(|entry| serde_json::from_slice(entry).expect("written a moment ago")).collect();
+    let borrowed: Vec<Entry> =
+        borrowed.iter().map(|entry| serde_json::from_slice(entry).expect("written a moment ago")).collect();
     let asked = cases(&parsed, &begun.title().cause, &borrowed)?;
     let entry = |case: &AskedCase, folder| Entry {
         key: case.key.clone(),
@@ -83,8 +86,10 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
     entries.extend(borrowed.into_iter().map(|entry| Entry { folder: places.of_key(&entry.key, &entry.folder), ..entry }));
     let have = |case: &&AskedCase| case.arm.is_some() && places.knows(&case.key);
     let seeds: BTreeSet<usize> = asked.iter().filter(have).map(|case| case.seed).collect();
-    merged.missing_seeds =
-        (0..parsed.seeds.count.get() as usize).filter(|seed| !seeds.contains(seed)).map(|seed| parsed.seeds.first + seed as u64).collect();
+    merged.missing_seeds = (0..parsed.seeds.count.get() as usize)
+        .filter(|seed| !seeds.contains(seed))
+        .map(|seed| parsed.seeds.first + seed as u64)
+        .collect();
     let _lock = Ledger::lock(out)?;
     let title = Title { cases: entries, ..begun.title().clone() };
     let before = pretty(begun.title());

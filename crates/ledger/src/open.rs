@@ -147,7 +147,10 @@ impl OpenCase {
     /// An epoch that was learned before must come out as it did, if the same program learns it on the same instruction set.
     fn add_epoch(&self, next: &mut Case, epoch: EpochRecord) -> Result<()> {
         let known = next.epochs.iter_mut().find(|known| (known.step, known.epoch) == (epoch.step, epoch.epoch));
-        let alone = next.makers.iter().all(|made| made.maker.build == self.maker.build && made.maker.instructions == self.maker.instructions);
+        let alone = next
+            .makers
+            .iter()
+            .all(|made| made.maker.build == self.maker.build && made.maker.instructions == self.maker.instructions);
         match known {
             None => next.epochs.push(epoch),
             Some(known) if *known == epoch || !alone => {}
@@ -175,9 +178,8 @@ impl OpenCase {
             next.asked.len() - 1
         });
         let asked_before = next.asked.clone();
-        next.readings.retain(|old| {
-            (old.step, old.phase) != (step, phase) || !asked_before[old.asked].same_images(&reading.questions)
-        });
+        next.readings
+            .retain(|old| (old.step, old.phase) != (step, phase) || !asked_before[old.asked].same_images(&reading.questions));
         next.readings.push(ReadingFiles { step, phase, asked, maker, files });
         next.readings.sort_by_key(|reading| (reading.step, reading.phase));
         Ok(())
@@ -259,8 +261,10 @@ fn read_with_bytes(folder: &Path) -> Result<Option<(Case, Vec<u8>)>> {
 /// A case from the bytes of its index.
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Case> {
     check_format(path, bytes)?;
-    let case: Case = serde_json::from_slice(bytes).map_err(|error| LedgerError::damaged(path, format!("cannot be read ({error})")))?;
-    let sound = case.key == case.spec.key() && case.readings.iter().all(|r| r.asked < case.asked.len() && r.maker < case.makers.len());
+    let case: Case =
+        serde_json::from_slice(bytes).map_err(|error| LedgerError::damaged(path, format!("cannot be read ({error})")))?;
+    let sound =
+        case.key == case.spec.key() && case.readings.iter().all(|r| r.asked < case.asked.len() && r.maker < case.makers.len());
     if sound { Ok(case) } else { Err(LedgerError::damaged(path, "does not hold together")) }
 }
 

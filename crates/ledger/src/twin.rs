@@ -218,7 +218,8 @@ mod tests {
             let mut last = 0;
             while !writer.is_finished() {
                 let seen = read(&index).unwrap().unwrap();
-                let steps = std::str::from_utf8(&seen).unwrap().trim_start_matches("{\"steps\": ").trim_end_matches('}').parse().unwrap();
+                let steps =
+                    std::str::from_utf8(&seen).unwrap().trim_start_matches("{\"steps\": ").trim_end_matches('}').parse().unwrap();
                 assert!(steps >= last, "{steps} after {last}");
                 last = steps;
             }

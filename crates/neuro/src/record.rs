@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::images::{Checksums, Provenance};
+use crate::images::{Checksums, Provenance, Shape};
 use crate::reading::{Confusions, Reading};
 use crate::study::{Study, TrialSeeds};
 
@@ -164,6 +164,8 @@ pub struct Cause {
     pub checksums: Checksums,
     /// Number of training, assessment and test images.
     pub images: [usize; 3],
+    /// Size of each image.
+    pub shape: Shape,
     /// Names of the classes.
     pub classes: Vec<String>,
     /// Number of probe images of each class.

@@ -1,14 +1,17 @@
 //! The methods paragraph, written from the study's own types, so that text and work cannot part.
 
-use neuro::injury::Injury;
 use neuro::lesson::Augmentation;
 use neuro::measure::{Distance, Measure, Over};
 use neuro::reading::Reading;
 use neuro::record::Maker;
 use neuro::study::{Chance, ProbeImages, StimuliChoice, Study};
 
-use crate::view::{Arm, View, own};
+use courses::courses;
+
+use crate::view::{View, own};
 use crate::words::{self, capitalised, correlation, count, list, plural};
+
+mod courses;
 
 /// A part of the methods with its heading.
 pub(crate) struct Paragraph {
@@ -91,51 +94,6 @@ fn schooling(view: &View<'_>) -> String {
             schooling.lesson().sentence()
         ),
     }
-}
-
-fn courses(view: &View<'_>) -> String {
-    let arms: Vec<String> = (0..view.arms.len()).map(|index| course(view, index)).collect();
-    let held = if view.evidence.study.injures() { " A lost synapse stays at zero through all learning." } else { "" };
-    format!(
-        "{}{held} The share of synapses lost is counted from the lesion over all convolutional and dense layers, never computed from a \
-         formula.",
-        arms.join(" ")
-    )
-}
-
-/// An arm's injury and plasticity. An injury like an earlier arm's is not told twice.
-fn course(view: &View<'_>, index: usize) -> String {
-    let arm = view.arms[index].plan;
-    let begins = arm.start.as_ref().map(|start| {
-        let study = start.study.as_ref().map_or_else(String::new, |folder| format!(" of the study in {}", folder.display()));
-        format!("begins with the networks of arm ‘{}’ after its step {}{study}", start.arm, start.step)
-    });
-    let steps = match (arm.steps.get(), &begins) {
-        (1, None) => "in its one step".to_owned(),
-        (steps, None) => format!("in each of {steps} steps"),
-        (1, Some(_)) => "in one further step".to_owned(),
-        (steps, Some(_)) => format!("in each of {steps} further steps"),
-    };
-    let alike = view.arms[..index].iter().find(|earlier| loses_alike(earlier, &view.arms[index]));
-    let injury = match alike {
-        Some(earlier) if arm.injury != Injury::None && arm.injury.is_drawn_from_seed_alone() => {
-            format!("the same synapses are lost as in that step of arm ‘{}’ in the trial of the same seed", earlier.name())
-        }
-        _ => arm.injury.sentence(),
-    };
-    let plasticity = arm.plasticity.sentence(&view.evidence.study.schooling.lesson());
-    match begins {
-        None => format!("Arm ‘{}’: {steps}, {injury}; then {plasticity}.", arm.name),
-        Some(begins) => format!("Arm ‘{}’ {begins}; {steps}, {injury}; then {plasticity}.", arm.name),
-    }
-}
-
-/// Whether an earlier arm loses the same synapses at every step of this one, given an injury that is an order drawn from the seed:
-/// both began with the same lesion, and the earlier one goes as far.
-fn loses_alike(earlier: &Arm<'_>, arm: &Arm<'_>) -> bool {
-    let [here, there] = [arm, earlier].map(|arm| arm.plan.start.as_ref());
-    let ancestor = here.is_some_and(|start| start.study.is_none() && start.arm == earlier.plan.name);
-    earlier.plan.injury == arm.plan.injury && earlier.end() >= arm.end() && (here == there || ancestor)
 }
 
 fn readings(view: &View<'_>) -> String {
@@ -360,6 +318,18 @@ mod tests {
         Seeds and statistics: 3 trials in each arm: seeds 1 to 3 decide the first weights, which synapses are lost and the order, crops and flips of the training images. Arms of one seed start from the same healthy network and are compared as pairs: a difference between arms is the mean of the differences within seeds. Intervals are 95 % confidence intervals of a mean over seeds (Student’s t with n − 1 degrees of freedom; n counts seeds, not images) and are not corrected for the number of comparisons; ± is half their width.
         Software: Computed with atrophy 0.1.0 (3f9c1d2e) on AMD EPYC 9B14 (AVX-512).
         ");
+    }
+
+    #[test]
+    fn layers_that_lose_nothing_are_named() {
+        let mut evidence = example::evidence(1, 5);
+        assert!(!told(&evidence).contains("too small"));
+        for arm in &mut evidence.study.arms[..2] {
+            let ablation = r#"{"ablation":{"fraction":0.0002,"of":"remaining","scope":"per-layer"}}"#;
+            arm.injury = serde_json::from_str(ablation).unwrap();
+        }
+        let text = told(&evidence);
+        assert_eq!(text.matches("conv1_1 loses none of its 1728 synapses").count(), 1, "{text}");
     }
 
     #[test]

@@ -130,7 +130,11 @@ fn what_is_used_is_verified() {
     error: runs/toy/trials/untreated/network-1-injury-1-data-1 holds another case than the study asks for: it was moved or copied there. Take it out; `atrophy run` then computes what belongs there
     ");
     let checked = toy.atrophy("check runs/toy");
-    assert!(checked.exit == 5 && checked.out.contains("holds another case than the study asks for: take it out"), "{}", checked.out);
+    assert!(
+        checked.exit == 5 && checked.out.contains("holds another case than the study asks for: take it out"),
+        "{}",
+        checked.out
+    );
 }
 
 #[test]

@@ -64,7 +64,8 @@ fn more_steps_go_on_where_the_arm_ended() {
 #[test]
 fn a_new_measure_or_layer_reads_kept_networks_and_trains_nothing() {
     let readings = 1 + 4 + 2 + 2;
-    let measures = r#"measures=["accuracy", "class_accuracy", "loss", {rdm_similarity={method="spearman", distance="euclidean"}}]"#;
+    let measures =
+        r#"measures=["accuracy", "class_accuracy", "loss", {rdm_similarity={method="spearman", distance="euclidean"}}]"#;
     assert_eq!(grown(&["keep=every-reading"], &[measures]), readings);
     assert_eq!(grown(&["keep=every-reading"], &[r#"probe.layers=["block1","block2","penultimate"]"#]), readings);
     assert_eq!(grown(&["keep=every-reading"], &[r#"probe.layers=["penultimate"]"#]), 1, "fewer layers were asked before");
@@ -167,15 +168,15 @@ fn branches_that_cannot_begin_are_refused_before_anything_is_done() {
     };
     insta::assert_snapshot!(refused(&BRANCH.replace("step = 1", "step = 7")), @"
     exit 2
-    error: arm 'given up': it starts after step 7 of arm 'retrained', whose steps are 1 to 2
+    error: toy.toml:36: arm[3].start.step: arm 'retrained' has no step 7; its steps are 1 to 2
     ");
     insta::assert_snapshot!(refused(&BRANCH.replace("\"retrained\"", "\"nobody\"")), @"
     exit 2
-    error: arm 'given up': it starts from an arm that is not there, or from itself by a detour
+    error: toy.toml:36: arm[3].start.arm: the study has no arm 'nobody' to start from
     ");
     insta::assert_snapshot!(refused(&BRANCH.replace("\"retrained\"", "\"given up\"")), @"
     exit 2
-    error: arm 'given up': it starts from an arm that is not there, or from itself by a detour
+    error: toy.toml:36: arm[3].start.arm: the arm starts from 'given up', which goes back to itself
     ");
     insta::assert_snapshot!(refused(&BRANCH.replace("{ arm =", "{ study = \"nowhere\", arm =")), @"
     exit 2
@@ -191,7 +192,9 @@ fn a_changed_arm_is_another_case_and_the_old_one_stays_until_it_is_cleaned_away(
     toy.change("plasticity = \"none\"", "plasticity = { retrain = { epochs = 1 } }");
     let ran = toy.atrophy("run toy.toml").done();
     assert!(ran.err.contains("1 case that the study no longer asks for stays in runs/toy"), "{}", ran.err);
-    assert!(before.iter().all(|(name, bytes)| std::fs::read(toy.path("runs/toy/trials/untreated").join(name)).unwrap() == *bytes));
+    assert!(
+        before.iter().all(|(name, bytes)| std::fs::read(toy.path("runs/toy/trials/untreated").join(name)).unwrap() == *bytes)
+    );
     let listed = toy.atrophy("clean runs/toy").done().out;
     assert!(listed.contains("untreated/network-1-injury-1-data-1 (") && listed.contains("--yes takes them away"), "{listed}");
     assert!(toy.path("runs/toy/trials/untreated/network-1-injury-1-data-1").exists(), "only listed");

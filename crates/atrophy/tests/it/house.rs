@@ -212,7 +212,10 @@ fn let_out(root: &str) -> BTreeMap<String, String> {
         let statement = root[start + 8..].split(';').next().unwrap();
         let (path, last) = statement.rsplit_once("::").unwrap_or(("", statement));
         let all = match statement.find('{') {
-            Some(brace) => group(&statement[brace..]).into_iter().map(|name| (statement[..brace].trim_end_matches("::").to_owned(), name)).collect(),
+            Some(brace) => group(&statement[brace..])
+                .into_iter()
+                .map(|name| (statement[..brace].trim_end_matches("::").to_owned(), name))
+                .collect(),
             None => vec![(path.to_owned(), last.to_owned())],
         };
         names.extend(all.into_iter().map(|(home, name)| (name, home)));

@@ -111,11 +111,17 @@ fn what_others_hold_is_left_to_them_if_nobody_waits() {
     assert_eq!(Ready::new(&toy, &[]).run(&toy.path("runs/toy"), 0), Standing::Halted);
     let held = hold(&toy, UNTREATED);
     let ran = toy.atrophy("run toy.toml --no-wait").done();
-    assert_eq!(ran.out.trim(), "nothing is left for this process: 1 case is in the hands of others; `atrophy status runs/toy` says whose");
+    assert_eq!(
+        ran.out.trim(),
+        "nothing is left for this process: 1 case is in the hands of others; `atrophy status runs/toy` says whose"
+    );
     let case = |arm: &str| toy.path(&format!("runs/toy/trials/{arm}/network-1-injury-1-data-1/case.json"));
     assert!(case("retrained").exists() && case("sham").exists() && !case("untreated").exists());
     let status = toy.atrophy("status runs/toy").done().out;
-    assert!(status.contains("untreated  1 case: 1 held") && status.contains(&format!("process {}", std::process::id())), "{status}");
+    assert!(
+        status.contains("untreated  1 case: 1 held") && status.contains(&format!("process {}", std::process::id())),
+        "{status}"
+    );
     drop(held);
     assert_eq!(toy.atrophy("run toy.toml").done().out.trim(), "runs/toy/report.html");
 }
@@ -135,7 +141,8 @@ fn what_others_hold_is_waited_for_and_taken_when_they_are_gone() {
         ran.join().unwrap()
     });
     let ran = ran.done();
-    let waits = ran.err.lines().filter(|line| line.contains("waiting for what other processes hold: seed 1, untreated (process")).count();
+    let waits =
+        ran.err.lines().filter(|line| line.contains("waiting for what other processes hold: seed 1, untreated (process")).count();
     assert_eq!(waits, 1, "{}", ran.err);
     assert_eq!(ran.out.trim(), "runs/toy/report.html");
 }

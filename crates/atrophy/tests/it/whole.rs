@@ -126,7 +126,11 @@ fn a_failure_is_recorded_shown_and_not_repeated() {
     let doomed = "--set arm[0].plasticity.retrain.rate=1e30";
     let first = toy.atrophy(&format!("run toy.toml {doomed}"));
     assert_eq!((first.exit, first.out.trim()), (1, "runs/toy/report.html"), "the report is made all the same: {}", first.err);
-    assert!(first.err.contains("seed 1, retrained, step 1 of 2: epoch 1 of 2: the training loss is no longer a number"), "{}", first.err);
+    assert!(
+        first.err.contains("seed 1, retrained, step 1 of 2: epoch 1 of 2: the training loss is no longer a number"),
+        "{}",
+        first.err
+    );
     let page = std::fs::read_to_string(toy.path("runs/toy/report.html")).unwrap();
     assert!(page.contains("Failed") && page.contains("no longer a number"));
 
@@ -163,8 +167,17 @@ fn a_subject_that_fails_is_counted_with_its_trials() {
 fn output_that_is_lost_is_an_error() {
     let toy = Toy::new();
     let _ = toy.atrophy("run toy.toml").done();
-    for asked in ["--help", "run --help", "--version", "list", "plan toy.toml", "report runs/toy", "status runs/toy", "check runs/toy", "completions bash"]
-    {
+    for asked in [
+        "--help",
+        "run --help",
+        "--version",
+        "list",
+        "plan toy.toml",
+        "report runs/toy",
+        "status runs/toy",
+        "check runs/toy",
+        "completions bash",
+    ] {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_atrophy"));
         command.current_dir(toy.folder.path()).args(asked.split_whitespace());
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -201,7 +214,14 @@ fn folders_that_are_no_text_work_too() {
         }
         command.arg(std::ffi::OsStr::from_bytes(b"o\xff")).args(more).output().unwrap()
     };
-    for (verb, more) in [("run", &["--json"][..]), ("report", &["--json"]), ("status", &["--json"]), ("check", &["--json"]), ("clean", &["--json"]), ("run", &[])] {
+    for (verb, more) in [
+        ("run", &["--json"][..]),
+        ("report", &["--json"]),
+        ("status", &["--json"]),
+        ("check", &["--json"]),
+        ("clean", &["--json"]),
+        ("run", &[]),
+    ] {
         let output = ran(verb, more);
         assert_eq!(output.status.code(), Some(0), "{verb}: {}", String::from_utf8_lossy(&output.stderr));
         if more == ["--json"] {
