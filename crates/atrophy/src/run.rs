@@ -1,4 +1,4 @@
-//! `atrophy run`: a study is carried out, or gone on with. [`Run::with`] is the whole story.
+//! `atrophy run`: a study is carried out, or gone on with. [`RunArguments::work_on`] is the whole story.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

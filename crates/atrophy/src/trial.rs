@@ -1,4 +1,4 @@
-//! One case, step by step: the method of Moore et al. 2022, Figure 1. [`Trial::advance`] says what each step does.
+//! One case, step by step: the method of Moore et al. 2022, Figure 1. `Trial::advance` says what each step does.
 
 use ledger::{AskedCase, Checkpoint, Ledger, OpenCase, Outcome, Start};
 use net::Network;

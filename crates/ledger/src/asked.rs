@@ -6,7 +6,7 @@ use neuro::course::Course;
 use neuro::injury::Injury;
 use neuro::record::Cause;
 use neuro::seed::Seed;
-use neuro::study::{Arm, Keep, Study, TrialSeeds};
+use neuro::study::{Arm, Study, TrialSeeds};
 
 use crate::case::{Questions, Wanted};
 use crate::error::{LedgerError, Result};
@@ -34,18 +34,19 @@ pub struct AskedCase {
 /// that decides nothing, are one case and listed as often as they are asked for. `borrowed` are the cases of other studies that arms
 /// start from.
 pub fn cases(study: &Study, cause: &Cause, borrowed: &[Entry]) -> Result<Vec<AskedCase>> {
+    let kept = study.kept();
     let mut all: Vec<AskedCase> = Vec::new();
     for (seed, seeds) in study.seeds.trials().into_iter().enumerate() {
         let subject = subject(study, cause, seeds, seed);
         let mut begun = vec![None; study.arms.len()];
         for index in in_order(study)? {
             let start = start(study, index, seeds, &subject.key, &begun, borrowed)?;
-            begun[index] = Some(trial(study, cause, index, start, seeds, seed));
+            begun[index] = Some(trial((study, cause), index, start, kept[index].clone(), seeds, seed));
         }
         all.push(subject);
         all.extend(in_order(study)?.into_iter().filter_map(|index| begun[index].take()));
     }
-    keep_starts(study, &mut all);
+    share_what_is_kept(&mut all);
     Ok(all)
 }
 
@@ -62,7 +63,14 @@ fn subject(study: &Study, cause: &Cause, seeds: TrialSeeds, seed: usize) -> Aske
     AskedCase { key: spec.key(), spec, wanted, arm: None, seeds: seeds.subject(), seed }
 }
 
-fn trial(study: &Study, cause: &Cause, arm: usize, start: Start, seeds: TrialSeeds, seed: usize) -> AskedCase {
+fn trial(
+    (study, cause): (&Study, &Cause),
+    arm: usize,
+    start: Start,
+    kept: BTreeSet<u64>,
+    seeds: TrialSeeds,
+    seed: usize,
+) -> AskedCase {
     let arm = &study.arms[arm];
     let course = Course::of_arm(arm, &study.schooling);
     let lesson = course.lesson.clone().filter(|lesson| lesson.epochs > 0);
@@ -73,7 +81,6 @@ fn trial(study: &Study, cause: &Cause, arm: usize, start: Start, seeds: TrialSee
         lesson,
         ..of(study, cause, start)
     };
-    let kept = kept(&study.keep, &course);
     let wanted = Wanted { course, questions: questions(study, cause), kept };
     AskedCase { key: spec.key(), spec, wanted, arm: Some(arm.name.to_string()), seeds, seed }
 }
@@ -99,32 +106,8 @@ fn questions(study: &Study, cause: &Cause) -> Questions {
     Questions { images: cause.checksums.test.clone(), probe: study.probe.images, layers, measures }
 }
 
-/// After how many steps of its course a trial keeps its network.
-fn kept(keep: &Keep, course: &Course) -> BTreeSet<u64> {
-    let kept: Vec<u64> = match keep {
-        Keep::Last => Vec::new(),
-        Keep::EveryReading => course.moments().map(|(before, _)| before).collect(),
-        Keep::Steps(stages) => stages.iter().filter_map(|stage| course.end_of(*stage)).collect(),
-    };
-    kept.into_iter().map(|done| course.last_change(done)).filter(|after| *after > 0).collect()
-}
-
-/// Where arms start that branch: their starts keep their networks.
-fn keep_starts(study: &Study, all: &mut [AskedCase]) {
-    let branches: Vec<(String, u32)> = study
-        .arms
-        .iter()
-        .filter_map(|arm| arm.start.as_ref())
-        .filter(|start| start.study.is_none())
-        .map(|start| (start.arm.to_string(), start.step.get()))
-        .collect();
-    for case in all.iter_mut() {
-        let here = branches.iter().filter(|(arm, _)| case.arm.as_ref() == Some(arm));
-        let ends = here.filter_map(|(_, step)| case.wanted.course.end_of(*step));
-        let kept: Vec<u64> = ends.map(|end| case.wanted.course.last_change(end)).filter(|after| *after > 0).collect();
-        case.wanted.kept.extend(kept);
-    }
-    // cases that several arms share keep what any of them needs
+/// Cases that several arms share keep what any of them needs.
+fn share_what_is_kept(all: &mut [AskedCase]) {
     let mut shared: BTreeMap<CaseKey, BTreeSet<u64>> = BTreeMap::new();
     all.iter().for_each(|case| shared.entry(case.key.clone()).or_default().extend(&case.wanted.kept));
     all.iter_mut().for_each(|case| case.wanted.kept.clone_from(&shared[&case.key]));

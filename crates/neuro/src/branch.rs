@@ -62,8 +62,8 @@ impl Study {
         Some(tally)
     }
 
-    /// After how many steps of its course each arm keeps its network when it is done: the last change, what `keep` asks for, and where
-    /// other arms of this study start.
+    /// After how many steps of its course each arm must keep its network: what `keep` asks for, and where other arms of this study start.
+    /// The last network of a course stays in any case, and is listed only where it is asked for as well.
     pub fn kept(&self) -> Vec<BTreeSet<u64>> {
         let courses = self.courses();
         let mut branches = vec![BTreeSet::new(); self.arms.len()];
@@ -78,7 +78,7 @@ impl Study {
                 Keep::EveryReading => course.moments().map(|(before, _)| before).collect(),
                 Keep::Steps(stages) => stages.iter().filter_map(|stage| course.end_of(*stage)).collect(),
             };
-            let ends = asked.into_iter().chain(branches).chain([course.steps()]);
+            let ends = asked.into_iter().chain(branches);
             ends.map(|done| course.last_change(done)).filter(|after| *after > 0).collect()
         };
         courses.iter().zip(branches).map(kept).collect()
@@ -127,13 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_network_stays_and_what_is_kept_and_where_others_start() {
+    fn what_is_kept_is_what_is_asked_for_and_where_others_start() {
         let kept = |keep: serde_json::Value| {
             study(&keep).kept().into_iter().map(|kept| kept.into_iter().collect::<Vec<_>>()).collect::<Vec<_>>()
         };
         // a loses and is read, 2 steps a stage; b learns for an epoch besides, 4 steps a stage
-        assert_eq!(kept("last".into()), [vec![1], vec![3, 9], vec![7, 15], vec![7]]);
-        assert_eq!(kept(serde_json::json!([5])), [vec![1], vec![3, 9], vec![7, 11, 15], vec![5, 7]]);
+        assert_eq!(kept("last".into()), [vec![], vec![3], vec![7], vec![]]);
+        assert_eq!(kept(serde_json::json!([5])), [vec![], vec![3, 9], vec![7, 11], vec![5]]);
         assert_eq!(
             kept("every-reading".into()),
             [vec![1], vec![1, 3, 5, 7, 9], vec![1, 3, 5, 7, 9, 11, 13, 15], vec![1, 3, 5, 7]]

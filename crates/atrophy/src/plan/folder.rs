@@ -101,7 +101,9 @@ fn cases(study: &Study) -> Vec<Cases> {
     let (injured, uninjured) = (trials.iter().collect::<BTreeSet<_>>().len() as u64, subjects.number);
     let arm = |(course, kept): (Course, BTreeSet<u64>)| {
         let number = if course.injures() { injured } else { uninjured };
-        Cases { number, readings: course.readings(), epochs: course.epochs(), states: kept.len() as u64 }
+        let last = course.last_change(course.steps());
+        let states = kept.len() as u64 + u64::from(last > 0 && !kept.contains(&last));
+        Cases { number, readings: course.readings(), epochs: course.epochs(), states }
     };
     std::iter::once(subjects).chain(study.courses().into_iter().zip(study.kept()).map(arm)).collect()
 }
