@@ -133,7 +133,7 @@ mod tests {
         };
         // a loses and is read, 2 steps a stage; b learns for an epoch besides, 4 steps a stage
         assert_eq!(kept("last".into()), [vec![], vec![3], vec![7], vec![]]);
-        assert_eq!(kept(serde_json::json!([5])), [vec![], vec![3, 9], vec![7, 11], vec![5]]);
+        assert_eq!(kept(serde_json::json!([5])), [vec![1], vec![3, 9], vec![7, 11], vec![5]]);
         assert_eq!(
             kept("every-reading".into()),
             [vec![1], vec![1, 3, 5, 7, 9], vec![1, 3, 5, 7, 9, 11, 13, 15], vec![1, 3, 5, 7]]
