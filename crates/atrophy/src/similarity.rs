@@ -269,8 +269,8 @@ fn value(value: Option<f64>) -> String {
     value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.6}"))
 }
 
-/// Activations as images x features. Doubles lose what the distance does not see before they are rounded to singles: the mean of each
-/// pattern and its size, or what all patterns have in common (which linear CKA does not see either).
+/// Activations as images x features. f64 input: whatever the distance is invariant to is subtracted and scaled away first (the mean and
+/// size of each pattern, or what all patterns have in common, as for linear CKA), so that rounding to f32 keeps small differences.
 fn patterns(place: &Place, distance: Distance) -> Result<(Vec<f32>, usize)> {
     let Array { shape, values } = arrays::read(place)?;
     let [images, features @ ..] = shape.as_slice() else {
