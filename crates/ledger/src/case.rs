@@ -113,6 +113,18 @@ pub struct Wanted {
     pub kept: BTreeSet<u64>,
 }
 
+impl FileRef {
+    /// Whether it names a file inside of the case's folder. Folders are handed from one person to another.
+    pub(crate) fn stays_inside(&self) -> bool {
+        is_inside(&self.name)
+    }
+}
+
+/// Whether a path that a file names leads nowhere but down.
+pub(crate) fn is_inside(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['\\', ':']) && name.split('/').all(|part| !["", ".", ".."].contains(&part))
+}
+
 impl Questions {
     /// Whether a reading that answers these answers the others as well.
     pub fn cover(&self, others: &Questions) -> bool {
@@ -172,9 +184,11 @@ impl Case {
 
     /// The reading of a moment that answers these questions.
     pub fn reading(&self, moment: Moment, questions: &Questions) -> Option<&ReadingFiles> {
-        let of_moment = |reading: &&ReadingFiles| (reading.step, reading.phase) == (moment.stage, moment.phase);
-        let answers = |reading: &&ReadingFiles| self.asked.get(reading.asked).is_some_and(|asked| asked.cover(questions));
-        self.readings.iter().filter(of_moment).find(answers)
+        // they are in the order of their moments
+        let at = |reading: &ReadingFiles| (reading.step, reading.phase);
+        let first = self.readings.partition_point(|reading| at(reading) < (moment.stage, moment.phase));
+        let of_moment = self.readings[first..].iter().take_while(|reading| at(reading) == (moment.stage, moment.phase));
+        of_moment.into_iter().find(|reading| self.asked.get(reading.asked).is_some_and(|asked| asked.cover(questions)))
     }
 
     /// Whether every reading that a study wants is there.
@@ -226,6 +240,7 @@ impl Case {
         for (before, moment) in wanted.course.moments() {
             if before <= goal && self.reading(moment, &wanted.questions).is_none() {
                 self.readings.push(ReadingFiles { step: moment.stage, phase: moment.phase, asked, maker: 0, files: Vec::new() });
+                self.readings.sort_by_key(|reading| (reading.step, reading.phase));
             }
         }
     }

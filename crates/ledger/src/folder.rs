@@ -65,7 +65,7 @@ impl Ledger {
         twin::settle(&folder.join(INDEX))?;
         let before = title::read(folder)?;
         let mut places = Places::of(folder, before.as_ref())?;
-        let borrowed = borrow(folder, study, &mut places)?;
+        let borrowed = borrow(folder, study, before.as_ref(), &mut places)?;
         let asked = cases(study, cause, &borrowed)?;
         let mut entries: Vec<Entry> = Vec::new();
         for case in &asked {
@@ -286,15 +286,28 @@ impl Places {
     }
 }
 
-/// Copies the cases of other studies that arms start from, with all that those go back to.
-fn borrow(folder: &Path, study: &Study, places: &mut Places) -> Result<Vec<Entry>> {
+/// Copies the cases of other studies that arms start from, with all that those go back to. Where the other study's folder is gone, what was
+/// copied from it before will do.
+fn borrow(folder: &Path, study: &Study, before: Option<&Title>, places: &mut Places) -> Result<Vec<Entry>> {
     let mut borrowed: Vec<Entry> = Vec::new();
     for arm in &study.arms {
         let Some(start) = &arm.start else { continue };
         let Some(other) = &start.study else { continue };
         let of = other.display().to_string();
         let trouble = |why: String| LedgerError::Start { arm: arm.name.to_string(), why };
-        let there = Ledger::at(other).map_err(|error| trouble(error.to_string()))?;
+        let there = match Ledger::at(other) {
+            Ok(there) => there,
+            Err(error) => {
+                let known = before.into_iter().flat_map(|title| &title.cases);
+                let known: Vec<Entry> = known.filter(|entry| entry.borrowed.as_deref() == Some(of.as_str())).cloned().collect();
+                if known.is_empty() {
+                    return Err(trouble(error.to_string()));
+                }
+                let new: Vec<Entry> = known.into_iter().filter(|entry| !borrowed.contains(entry)).collect();
+                borrowed.extend(new);
+                continue;
+            }
+        };
         for seeds in study.seeds.trials() {
             let found = |entry: &&Entry| entry.arm.as_deref() == Some(start.arm.as_str()) && entry.seeds == seeds;
             let Some(trial) = there.title.cases.iter().find(found) else { continue };

@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -55,14 +55,19 @@ fn host() -> String {
 }
 
 impl Lock {
-    /// Takes a lock; none if another process holds it.
+    /// Takes a lock; none if another process holds it. One that just looks who holds it is gone the next moment.
     pub fn try_take(path: &Path) -> Result<Option<Self>> {
+        let mut looks = 0;
         loop {
             let file = open(path)?;
             match file.try_lock() {
                 Ok(()) if has_name(&file, path) => return Self::signed(file, path).map(Some),
                 // whoever held it before has removed the file: this one is nobody's lock
                 Ok(()) => {}
+                Err(TryLockError::WouldBlock) if looks < 3 => {
+                    looks += 1;
+                    std::thread::sleep(Duration::from_millis(2));
+                }
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(source)) => return Err(LedgerError::disk("lock", path, source)),
             }

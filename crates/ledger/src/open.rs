@@ -263,8 +263,10 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Case> {
     check_format(path, bytes)?;
     let case: Case =
         serde_json::from_slice(bytes).map_err(|error| LedgerError::damaged(path, format!("cannot be read ({error})")))?;
-    let sound =
-        case.key == case.spec.key() && case.readings.iter().all(|r| r.asked < case.asked.len() && r.maker < case.makers.len());
+    let sound = case.key == case.spec.key()
+        && case.readings.iter().all(|reading| reading.asked < case.asked.len() && reading.maker < case.makers.len())
+        && case.readings.is_sorted_by_key(|reading| (reading.step, reading.phase))
+        && case.files().all(FileRef::stays_inside);
     if sound { Ok(case) } else { Err(LedgerError::damaged(path, "does not hold together")) }
 }
 

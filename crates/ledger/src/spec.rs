@@ -99,7 +99,7 @@ impl CaseSpec {
     pub fn course(&self, last: u32) -> Course {
         let first = match &self.start {
             Start::Seed(_) | Start::Weights(_) => 0,
-            Start::Case { step, .. } => step + 1,
+            Start::Case { step, .. } => step.saturating_add(1),
         };
         Course { injury: self.injury.clone(), lesson: self.lesson.clone(), stages: first..=last.max(first) }
     }

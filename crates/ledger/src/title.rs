@@ -7,6 +7,7 @@ use neuro::study::TrialSeeds;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::case::is_inside;
 use crate::error::{LedgerError, Result};
 use crate::spec::CaseKey;
 use crate::{check_format, twin};
@@ -58,5 +59,8 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Title>> {
 /// A title from the bytes of its file.
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Title> {
     check_format(path, bytes)?;
-    serde_json::from_slice(bytes).map_err(|error| LedgerError::damaged(path, format!("cannot be read ({error})")))
+    let title: Title =
+        serde_json::from_slice(bytes).map_err(|error| LedgerError::damaged(path, format!("cannot be read ({error})")))?;
+    let inside = title.cases.iter().all(|entry| is_inside(&entry.folder));
+    if inside { Ok(title) } else { Err(LedgerError::damaged(path, "names a case outside of its folder")) }
 }

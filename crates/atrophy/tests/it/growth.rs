@@ -154,6 +154,9 @@ fn a_branch_from_another_study_brings_what_it_goes_back_to() {
     };
     assert!(!rows("second").is_empty());
     assert_eq!(rows("second"), rows("first"));
+    // what was copied is the study's own
+    std::fs::rename(toy.path("first"), toy.path("elsewhere")).unwrap();
+    let _ = toy.atrophy("run branch.toml --out second").done();
     assert_eq!(toy.atrophy("status second").done().exit, 0);
 }
 
