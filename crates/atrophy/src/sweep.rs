@@ -18,6 +18,9 @@ use crate::trouble::{Exit, Result, Trouble};
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
+/// So often a process looks at cases that nobody holds and that cannot begin, before it says that something is wrong.
+const LOOKS_WITHOUT_ANYBODY: u32 = 5;
+
 /// How soon a process that waits hears that it is to stop.
 const HEARS_WITHIN: Duration = Duration::from_millis(100);
 
@@ -62,7 +65,7 @@ pub fn run(lab: &Lab<'_>, ledger: &Ledger, cases: &[AskedCase], how: &How<'_>, s
     let mut sweep =
         Sweep { lab, ledger, asked, how, settled: BTreeSet::new(), failed: Vec::new(), yardstick: None, told: Vec::new() };
     screen.expect(sweep.work_left()?);
-    let mut wait = FIRST_WAIT;
+    let (mut wait, mut idle) = (FIRST_WAIT, 0);
     loop {
         let pass = sweep.pass(screen)?;
         if pass.halted {
@@ -77,6 +80,14 @@ pub fn run(lab: &Lab<'_>, ledger: &Ledger, cases: &[AskedCase], how: &How<'_>, s
         }
         if !how.wait {
             return Ok(Standing::Left { cases: sweep.asked.len() - sweep.settled.len() });
+        }
+        // what another process has just finished lets something begin at the next look
+        idle = if pass.held.is_empty() { idle + 1 } else { 0 };
+        if idle > LOOKS_WITHOUT_ANYBODY {
+            let left = sweep.asked.len() - sweep.settled.len();
+            let message =
+                format!("{left} cases cannot begin, and nobody is at work on what they start from; `atrophy check` may say why");
+            return Err(Trouble::new(Exit::Failed, message));
         }
         sweep.tell_waiting(&pass.held, screen);
         let until = Instant::now() + wait;

@@ -112,8 +112,7 @@ impl Trial<'_> {
             }
             Step::Perceive { stage, phase } => {
                 let now = self.lab.perceive(network, self.screen)?;
-                let before = self.open.case().asked.iter().filter(|asked| asked.same_images(&self.asked.wanted.questions));
-                let questions = before.fold(self.asked.wanted.questions.clone(), |all, asked| all.with(asked));
+                let questions = self.asked.wanted.questions.clone();
                 let moment = Moment { stage, phase };
                 let reading = match self.healthy {
                     Some(healthy) => self.lab.read(healthy, &now, network, moment, questions),

@@ -158,8 +158,16 @@ impl Reader<'_> {
         let folder = self.ledger.place(&case.key);
         // what was added to the study since may not have been asked yet, and is missing then
         let answers = |reading: &&ReadingFiles| reading.step <= last && case.asked[reading.asked].same_images(questions);
-        let mut readings: Vec<&ReadingFiles> = case.readings.iter().filter(answers).collect();
-        readings.sort_by_key(|reading| (reading.step, reading.phase));
+        let answers = case.readings.iter().filter(answers);
+        let mut readings: Vec<&ReadingFiles> = Vec::new();
+        for reading in answers {
+            let all = case.asked[reading.asked].cover(questions);
+            match readings.last_mut().filter(|last| (last.step, last.phase) == (reading.step, reading.phase)) {
+                Some(last) if all => *last = reading,
+                Some(_) => {}
+                None => readings.push(reading),
+            }
+        }
         let last_of = |phase: Phase| readings.iter().filter(|reading| reading.phase == phase).map(|reading| reading.step).max();
         for reading in &readings {
             trial.records.push(read_record(&folder, reading, self.study)?);

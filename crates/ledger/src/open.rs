@@ -177,9 +177,9 @@ impl OpenCase {
             next.asked.push(reading.questions.clone());
             next.asked.len() - 1
         });
-        let asked_before = next.asked.clone();
-        next.readings
-            .retain(|old| (old.step, old.phase) != (step, phase) || !asked_before[old.asked].same_images(&reading.questions));
+        // an earlier reading of the moment stays, unless this one answers all that it did
+        let known = next.asked.clone();
+        next.readings.retain(|old| (old.step, old.phase) != (step, phase) || !reading.questions.cover(&known[old.asked]));
         next.readings.push(ReadingFiles { step, phase, asked, maker, files });
         next.readings.sort_by_key(|reading| (reading.step, reading.phase));
         Ok(())

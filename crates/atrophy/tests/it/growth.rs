@@ -72,6 +72,20 @@ fn a_new_measure_or_layer_reads_kept_networks_and_trains_nothing() {
     assert_eq!(grown(&["keep=every-reading"], &["probe.images={per_class=1}"]), readings);
 }
 
+/// Questions change back and forth: nothing that was answered is asked again, and nothing is missing.
+#[test]
+fn answers_to_earlier_questions_stay() {
+    let toy = Toy::new();
+    let kept = "keep=every-reading";
+    let other = r#"measures=[{rdm_similarity={method="spearman"}}]"#;
+    assert_eq!(Ready::new(&toy, &[kept]).run(&toy.path("grown"), u64::MAX), done());
+    let before = results(&toy, "grown");
+    assert_eq!(steps_to_finish(&toy, &[kept, other], "grown"), 1 + 4 + 2 + 2);
+    assert_eq!(steps_to_finish(&toy, &[kept], "grown"), 1);
+    assert!(results(&toy, "grown") == before);
+    let _ = toy.atrophy("check grown").done();
+}
+
 #[test]
 fn a_new_measure_computes_again_what_was_not_kept() {
     let steps = grown(&[], &[r#"measures=["accuracy", "loss", {rdm_similarity={method="tau-a"}}]"#]);
