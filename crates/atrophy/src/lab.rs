@@ -1,5 +1,6 @@
 //! What all cases of a study share: images, network, questions, and the weights that schooling may start from.
 
+use ledger::disk::sha256;
 use ledger::{NewReading, Questions};
 use net::{Device, Network, Retina};
 use neuro::architecture::Architecture;
@@ -13,7 +14,7 @@ use neuro::seed::Seed;
 use neuro::study::Study;
 
 use crate::screen::Screen;
-use crate::trouble::{Exit, OrTrouble, Result};
+use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
 /// Pixels along each side of a stored picture of a dissimilarity matrix, unless there are fewer images.
 pub(crate) const PICTURE_SIDE: usize = 200;
@@ -77,9 +78,14 @@ impl<'a> Lab<'a> {
         Ok(network)
     }
 
-    /// A network with the weights that the study gives.
-    pub fn taught_elsewhere(&self) -> Result<Network> {
-        let given = self.given_weights.as_ref().expect("a case that starts from weights belongs to a study that gives them");
+    /// A network with the weights that the study gives, which must be those with this SHA-256.
+    pub fn taught_elsewhere(&self, wanted: &str) -> Result<Network> {
+        let Some(given) = self.given_weights.as_ref().filter(|given| sha256(&given.bytes) == wanted) else {
+            let message = format!(
+                "a case starts from given weights (SHA-256 {wanted}) that the study does not give; name them as schooling.weights"
+            );
+            return Err(Trouble::new(Exit::Refused, message));
+        };
         let mut network = self.blank();
         network.take_weights(&given.bytes).or_trouble(Exit::Data, || given.shown.clone())?;
         Ok(network)

@@ -4,11 +4,11 @@ use std::io::Write;
 
 use serde_json::Value;
 
-use crate::trouble::{Exit, Result, Trouble};
+use crate::trouble::{Exit, Result, Trouble, shown};
 
 /// Prints a result for people or for programs.
 pub fn say(json: bool, text: impl FnOnce() -> String, object: impl FnOnce() -> Value) -> Result<()> {
-    let text = if json { object().to_string() } else { text() };
+    let text = if json { object().to_string() } else { shown(&text()) };
     print(format!("{}\n", text.trim_end()).as_bytes())
 }
 

@@ -47,12 +47,10 @@ impl Reported {
 
 /// Makes the report of a study's folder anew from its records, and writes it there with its checksums.
 pub fn make(folder: &Path) -> Result<Reported> {
-    let _lock = Ledger::lock(folder).map_err(|error| match Ledger::at(folder) {
-        Err(reason) => reason,
-        Ok(_) => error,
-    })?;
     let evidence = evidence::gather(folder)?;
     let rendered = ::report::render(&evidence).or_trouble(Exit::Failed, || "cannot draw the report".to_owned())?;
+    // drawing takes a while, and others may want to begin meanwhile
+    let _lock = Ledger::lock(folder)?;
     for artifact in &rendered.artifacts {
         let path = folder.join(&artifact.name);
         create_folder(path.parent().unwrap_or(folder))?;

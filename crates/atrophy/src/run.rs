@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ledger::Ledger;
 use net::Device;
+use neuro::record::Cause;
 
 use crate::door::{Asked, StudyArguments};
 use crate::lab::Lab;
@@ -68,7 +69,7 @@ impl Run {
         let asked = self.study.read(self.mirror)?;
         let out = self.out.unwrap_or_else(|| Path::new("runs").join(asked.file.folder_name()));
         let json = self.json;
-        self.how.prepared(|how, threads| conclude(&out, how.work_on(&asked, &out, threads)?, json))
+        self.how.prepared(|how, threads| conclude(&out, how.work_on(&asked, &out, threads, None)?, json))
     }
 }
 
@@ -82,8 +83,9 @@ impl RunArguments {
         with_threads(self.threads, |threads| work(self, threads))
     }
 
-    /// The story of a run: images, a lab, a ledger, and every case that is not done.
-    pub fn work_on(&self, asked: &Asked, out: &Path, threads: usize) -> Result<Standing> {
+    /// The story of a run: images, a lab, a ledger, and every case that is not done. A repair gives what the folder was made of, and nothing
+    /// else will do.
+    pub fn work_on(&self, asked: &Asked, out: &Path, threads: usize, made_of: Option<&Cause>) -> Result<Standing> {
         let device: Device =
             self.device.parse().map_err(|error: net::DeviceError| Trouble::new(Exit::Study, error.to_string()))?;
         let seed = self.seed(asked)?;
@@ -99,6 +101,9 @@ impl RunArguments {
         let study = &asked.file.study;
         let showing = asked.showing(&stimuli);
         let cause = asked.cause(&stimuli, &showing, device_of_cases(device, threads), given.as_ref());
+        if let Some(other) = made_of.filter(|other| !same_makings(other, &cause)) {
+            return Err(other_makings(other));
+        }
         let lab = Lab::new(study, &stimuli, showing, asked.architecture.clone(), device, given);
 
         let (ledger, cases) = Ledger::open(out, &asked.file.name, &cause, study)?;
@@ -137,6 +142,19 @@ fn device_of_cases(device: Device, threads: usize) -> String {
         Device::Cpu => device.name().to_owned(),
         other => format!("{}, {threads} threads", other.name()),
     }
+}
+
+fn same_makings(a: &Cause, b: &Cause) -> bool {
+    (&a.device, &a.checksums, &a.classes, &a.weights_sha256) == (&b.device, &b.checksums, &b.classes, &b.weights_sha256)
+}
+
+fn other_makings(made_of: &Cause) -> Trouble {
+    let message = format!(
+        "the folder was made of other images, weights or on another device ({} on {}); give --data and --device as they were, and start in \
+         the study's own folder if it names files",
+        made_of.stimuli.name, made_of.device
+    );
+    Trouble::new(Exit::Refused, message)
 }
 
 /// A study that was changed leaves its earlier cases where they are.

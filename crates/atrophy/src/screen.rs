@@ -151,6 +151,7 @@ impl Screen {
 
     /// A line that stays.
     pub fn line(&self, line: &str) {
+        let line = &shown(line);
         match &self.manner {
             Manner::Bar(bar) if !bar.is_hidden() => bar.println(line),
             Manner::Bar(_) => to_stderr(line),
@@ -161,7 +162,7 @@ impl Screen {
 
     /// Things to know before work begins.
     pub fn notes(&self, notes: &[String]) {
-        notes.iter().for_each(|note| self.line(&format!("note: {}", shown(note))));
+        notes.iter().for_each(|note| self.line(&format!("note: {note}")));
     }
 
     /// "[ 42 %, 3 minutes left] ", once there is something to go by.

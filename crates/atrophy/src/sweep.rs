@@ -10,7 +10,7 @@ use neuro::representation::Healthy;
 use crate::lab::Lab;
 use crate::process::Stop;
 use crate::screen::{Screen, Work};
-use crate::trial::{End, Trial, case_name};
+use crate::trial::{End, Trial, case_name, gone};
 use crate::trouble::{Exit, Result, Trouble};
 
 /// A process looks whether what others hold is free or done: soon at first, then as seldom as that, so that many that wait do not wear out
@@ -62,8 +62,17 @@ pub enum Standing {
 /// may die, or leave something for this one to begin.
 pub fn run(lab: &Lab<'_>, ledger: &Ledger, cases: &[AskedCase], how: &How<'_>, screen: &mut Screen) -> Result<Standing> {
     let asked: Vec<&AskedCase> = cases.iter().filter(|case| how.seed.is_none_or(|seed| case.seed == seed)).collect();
-    let mut sweep =
-        Sweep { lab, ledger, asked, how, settled: BTreeSet::new(), failed: Vec::new(), yardstick: None, told: Vec::new() };
+    let mut sweep = Sweep {
+        lab,
+        ledger,
+        asked,
+        how,
+        settled: BTreeSet::new(),
+        failed: Vec::new(),
+        failed_keys: BTreeSet::new(),
+        yardstick: None,
+        told: Vec::new(),
+    };
     screen.expect(sweep.work_left()?);
     let (mut wait, mut idle) = (FIRST_WAIT, 0);
     loop {
@@ -109,6 +118,7 @@ struct Sweep<'a> {
     /// Cases that need no further look, by their place among those that are asked for.
     settled: BTreeSet<usize>,
     failed: Vec<String>,
+    failed_keys: BTreeSet<CaseKey>,
     /// The healthy network that trials were compared with last, for those that come next are often of the same subject.
     yardstick: Option<(CaseKey, Healthy)>,
     /// Whom this process was last said to wait for.
@@ -145,7 +155,12 @@ impl Sweep<'_> {
                 self.settled.insert(index);
                 continue;
             }
-            if let Some(failure) = committed.and_then(|committed| committed.failure).filter(|_| !self.how.retry_failed) {
+            // what lies before a failure may still be missing, in a study that has grown
+            if let Some(committed) = committed
+                && let Some(failure) = &committed.failure
+                && committed.missing(&case.wanted).is_some_and(|missing| missing >= committed.done)
+                && !self.how.retry_failed
+            {
                 self.settle_failed(index, format!("{}, {}: {}", case_name(case), failure.at, failure.reason));
                 continue;
             }
@@ -187,8 +202,9 @@ impl Sweep<'_> {
             self.measure_up(case, screen)?;
         }
         let healthy = self.yardstick.as_ref().filter(|_| case.arm.is_some()).map(|(_, healthy)| healthy);
-        let (lab, ledger, stop, mix_builds) = (self.lab, self.ledger, self.how.stop, self.how.mix_builds);
-        Trial { lab, ledger, asked: case, open, healthy, stop, mix_builds, screen }.run().map(Some)
+        let How { stop, mix_builds, retry_failed, .. } = *self.how;
+        let (lab, ledger) = (self.lab, self.ledger);
+        Trial { lab, ledger, asked: case, open, healthy, stop, mix_builds, retry_failed, screen }.run().map(Some)
     }
 
     /// Reads the healthy network that a trial is compared with, unless it is the one at hand.
@@ -199,7 +215,7 @@ impl Sweep<'_> {
             return Ok(());
         }
         screen.begin(&format!("{}: showing the healthy network the probe", case_name(&AskedCase { arm: None, ..case.clone() })));
-        let checkpoint = self.ledger.checkpoint(&subject, 0)?.expect("a trial is taken when its subject is schooled");
+        let checkpoint = self.ledger.checkpoint(&subject, 0)?.ok_or_else(gone)?;
         let network = self.lab.network_of(&checkpoint)?;
         let responses = self.lab.perceive(&network, screen).map_err(|error| Trouble::new(Exit::Failed, error.to_string()))?;
         self.yardstick = Some((subject, self.lab.healthy(responses)));
@@ -212,13 +228,12 @@ impl Sweep<'_> {
         if self.ledger.has_checkpoint(key, *step)? && self.ledger.has_checkpoint(&self.ledger.subject_of(key)?, 0)? {
             return Ok(Ready::Yes);
         }
-        let asked = self.asked.iter().position(|other| other.key == *key);
-        let failed = asked.is_some_and(|parent| self.settled.contains(&parent));
-        Ok(if failed { Ready::Never } else { Ready::NotYet })
+        Ok(if self.failed_keys.contains(key) { Ready::Never } else { Ready::NotYet })
     }
 
     fn settle_failed(&mut self, index: usize, why: String) {
         self.settled.insert(index);
+        self.failed_keys.insert(self.asked[index].key.clone());
         if !self.failed.contains(&why) {
             self.failed.push(why);
         }

@@ -10,7 +10,7 @@ use neuro::seed::Address;
 use crate::lab::{Lab, Unreadable};
 use crate::process::Stop;
 use crate::screen::Screen;
-use crate::trouble::{Result, Trouble};
+use crate::trouble::{Exit, Result, Trouble};
 
 /// How far a case was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Trial<'a> {
     pub stop: &'a Stop,
     /// Whether two builds may learn in one case.
     pub mix_builds: bool,
+    /// Whether a step that failed is tried again.
+    pub retry_failed: bool,
     /// Where progress is shown.
     pub screen: &'a mut Screen,
 }
@@ -63,6 +65,12 @@ impl Trial<'_> {
     pub fn run(mut self) -> Result<End> {
         let mut patient: Option<Patient> = None;
         while let Some(needed) = self.open.case().missing(&self.asked.wanted) {
+            // what lies before a failure can be read and kept; the step that failed would fail again
+            if let Some(failure) =
+                self.open.case().failure.clone().filter(|_| needed >= self.open.case().done && !self.retry_failed)
+            {
+                return Ok(End::Failed(failure));
+            }
             let mut now = self.brought_near(patient, needed)?;
             let step = self.asked.wanted.course.step(now.behind).expect("something is missing, so there is a step to it");
             if !self.is_read(step) {
@@ -169,12 +177,9 @@ impl Trial<'_> {
     /// The network as the case begins.
     fn begin(&self) -> Result<Network> {
         let checkpoint = match &self.asked.spec.start {
-            Start::Seed(seed) => Checkpoint::AsBorn(Some(*seed)),
-            Start::Weights(_) => Checkpoint::AsBorn(None),
-            Start::Case { key, step } => {
-                let found = self.ledger.checkpoint(key, *step)?;
-                found.expect("a case is taken when what it starts from is there")
-            }
+            Start::Seed(seed) => Checkpoint::Newborn(*seed),
+            Start::Weights(sha256) => Checkpoint::Given(sha256.clone()),
+            Start::Case { key, step } => self.ledger.checkpoint(key, *step)?.ok_or_else(gone)?,
         };
         self.lab.network_of(&checkpoint)
     }
@@ -213,10 +218,17 @@ impl Lab<'_> {
     pub fn network_of(&self, checkpoint: &Checkpoint) -> Result<Network> {
         match checkpoint {
             Checkpoint::State(bytes) => self.restored(bytes, || "a checkpoint cannot be used".to_owned()),
-            Checkpoint::AsBorn(Some(seed)) => Ok(self.newborn(*seed)),
-            Checkpoint::AsBorn(None) => self.taught_elsewhere(),
+            Checkpoint::Newborn(seed) => Ok(self.newborn(*seed)),
+            Checkpoint::Given(sha256) => self.taught_elsewhere(sha256),
         }
     }
+}
+
+/// A checkpoint was there a moment ago.
+pub(crate) fn gone() -> Trouble {
+    let message = "the network that a case starts from is no longer kept: another process works on an earlier version of the study. Run \
+                   the same command again when that has ended";
+    Trouble::new(Exit::Failed, message)
 }
 
 /// A case in words: "seed 1, retrained".

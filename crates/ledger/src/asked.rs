@@ -6,7 +6,7 @@ use neuro::course::Course;
 use neuro::injury::Injury;
 use neuro::record::Cause;
 use neuro::seed::Seed;
-use neuro::study::{Arm, Study, TrialSeeds};
+use neuro::study::{Study, TrialSeeds};
 
 use crate::case::{Questions, Wanted};
 use crate::error::{LedgerError, Result};
@@ -35,16 +35,17 @@ pub struct AskedCase {
 /// start from.
 pub fn cases(study: &Study, cause: &Cause, borrowed: &[Entry]) -> Result<Vec<AskedCase>> {
     let kept = study.kept();
+    let order = in_order(study)?;
     let mut all: Vec<AskedCase> = Vec::new();
     for (seed, seeds) in study.seeds.trials().into_iter().enumerate() {
         let subject = subject(study, cause, seeds, seed);
         let mut begun = vec![None; study.arms.len()];
-        for index in in_order(study)? {
+        for &index in &order {
             let start = start(study, index, seeds, &subject.key, &begun, borrowed)?;
             begun[index] = Some(trial((study, cause), index, start, kept[index].clone(), seeds, seed));
         }
         all.push(subject);
-        all.extend(in_order(study)?.into_iter().filter_map(|index| begun[index].take()));
+        all.extend(order.iter().filter_map(|&index| begun[index].take()));
     }
     share_what_is_kept(&mut all);
     Ok(all)
@@ -103,7 +104,8 @@ fn of(study: &Study, cause: &Cause, start: Start) -> CaseSpec {
 
 fn questions(study: &Study, cause: &Cause) -> Questions {
     let (layers, measures) = (study.probe.layers.clone(), study.measures.clone());
-    Questions { images: cause.checksums.test.clone(), probe: study.probe.images, layers, measures }
+    let (images, classes) = (cause.checksums.test.clone(), cause.classes.clone());
+    Questions { images, classes, probe: study.probe.images, layers, measures }
 }
 
 /// Cases that several arms share keep what any of them needs.
@@ -116,18 +118,19 @@ fn share_what_is_kept(all: &mut [AskedCase]) {
 /// The arms, each behind the one that it starts from.
 fn in_order(study: &Study) -> Result<Vec<usize>> {
     let mut order: Vec<usize> = Vec::new();
+    let mut placed: BTreeSet<&str> = BTreeSet::new();
     while order.len() < study.arms.len() {
-        let ready = |arm: &Arm| match &arm.start {
-            Some(start) if start.study.is_none() => order.iter().any(|done| study.arms[*done].name == start.arm),
-            _ => true,
-        };
-        match (0..study.arms.len()).find(|index| !order.contains(index) && ready(&study.arms[*index])) {
-            Some(next) => order.push(next),
-            None => {
-                let stuck = study.arms.iter().enumerate().find(|(index, _)| !order.contains(index)).expect("an arm is left").1;
-                let why = "it starts from an arm that is not there, or from itself by a detour".to_owned();
-                return Err(LedgerError::Start { arm: stuck.name.to_string(), why });
+        let before = order.len();
+        for (index, arm) in study.arms.iter().enumerate() {
+            let ready = arm.start.as_ref().is_none_or(|start| start.study.is_some() || placed.contains(start.arm.as_str()));
+            if ready && placed.insert(arm.name.as_str()) {
+                order.push(index);
             }
+        }
+        if order.len() == before {
+            let stuck = study.arms.iter().find(|arm| !placed.contains(arm.name.as_str())).expect("an arm is left");
+            let why = "it starts from an arm that is not there, or from itself by a detour".to_owned();
+            return Err(LedgerError::Start { arm: stuck.name.to_string(), why });
         }
     }
     Ok(order)

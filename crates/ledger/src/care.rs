@@ -9,8 +9,9 @@ use neuro::study::TrialSeeds;
 use crate::disk::UNFINISHED;
 use crate::error::{LedgerError, Result};
 use crate::folder::Ledger;
-use crate::lock::{self, Holder, Lock};
-use crate::open::{LOCK, held_by};
+use crate::folder::case_folders;
+use crate::lock::{Holder, Lock};
+use crate::open::{self, LOCK, held_by};
 use crate::spec::Start;
 use crate::twin;
 
@@ -66,8 +67,10 @@ pub fn status(folder: &Path) -> Result<Vec<CaseStatus>> {
             Some(crate::Case { failure: Some(failure), .. }) => Stand::Failed(failure),
             _ => match (held_by(&place), parent) {
                 (Some(holder), _) => Stand::Held(holder),
-                (None, Some((key, _))) if ledger.case(key)?.is_some_and(|parent| parent.failure.is_some()) => Stand::Blocked,
-                (None, Some((key, step))) if !has_reached(&ledger, key, step)? => Stand::Waiting,
+                (None, Some((key, step))) if !ledger.has_checkpoint(key, step)? => {
+                    let failed = ledger.case(key)?.is_some_and(|parent| parent.failure.is_some());
+                    if failed { Stand::Blocked } else { Stand::Waiting }
+                }
                 (None, _) => Stand::Free,
             },
         };
@@ -75,12 +78,6 @@ pub fn status(folder: &Path) -> Result<Vec<CaseStatus>> {
         all.push(CaseStatus { arm: case.arm.clone(), seeds: case.seeds, folder: place, stand, done: done.min(steps), steps });
     }
     Ok(all)
-}
-
-fn has_reached(ledger: &Ledger, key: &crate::CaseKey, step: u32) -> Result<bool> {
-    let Some(case) = ledger.case(key)? else { return Ok(false) };
-    let end = case.spec.course(step).end_of(step).unwrap_or(0);
-    Ok(case.done >= end)
 }
 
 /// What cleaning would take away.
@@ -122,18 +119,26 @@ pub fn sweep(folder: &Path) -> Result<()> {
             }
         }
     }
-    for name in crate::folder::case_folders(folder) {
-        let case = folder.join(name);
-        let path = case.join(LOCK);
-        if twin::is_unsettled(&case.join(crate::open::INDEX))? {
-            if let Some(_held) = Lock::try_take(&path)? {
-                twin::settle(&case.join(crate::open::INDEX))?;
-            }
-        } else {
-            lock::sweep(&path);
-        }
+    for name in case_folders(folder) {
+        sweep_case(&folder.join(name))?;
     }
     twin::settle(&folder.join(crate::title::INDEX))
+}
+
+/// Ends what a killed process began in a case, unless another is at work there.
+fn sweep_case(folder: &Path) -> Result<()> {
+    let (index, lock) = (folder.join(open::INDEX), folder.join(LOCK));
+    // a case that cannot be read is left for a check
+    let Ok(Some(case)) = open::read_case(folder) else { return Ok(()) };
+    if !lock.exists() && !twin::is_unsettled(&index)? && open::leftovers(folder, &case).is_empty() {
+        return Ok(());
+    }
+    let Some(_held) = Lock::try_take(&lock)? else { return Ok(()) };
+    twin::settle(&index)?;
+    if let Some(case) = open::read_case(folder)? {
+        open::sweep(folder, &case);
+    }
+    Ok(())
 }
 
 fn bytes_in(folder: &Path) -> u64 {

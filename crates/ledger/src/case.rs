@@ -68,7 +68,9 @@ pub struct FileRef {
 pub struct Questions {
     /// SHA-256 of the test images.
     pub images: String,
-    /// Which of them representations are read on.
+    /// Names of the classes, as readings name them.
+    pub classes: Vec<String>,
+    /// Which of the images representations are read on.
     pub probe: ProbeImages,
     /// The taps.
     pub layers: Vec<String>,
@@ -100,6 +102,8 @@ pub struct Made {
     pub after: u64,
     /// Who.
     pub maker: Maker,
+    /// Whether the network was changed, or only read.
+    pub changed: bool,
 }
 
 /// What a study wants of a case.
@@ -135,7 +139,7 @@ impl Questions {
 
     /// Whether both are asked of the same images.
     pub fn same_images(&self, others: &Questions) -> bool {
-        self.images == others.images && self.probe == others.probe
+        self.images == others.images && self.classes == others.classes && self.probe == others.probe
     }
 }
 
@@ -242,9 +246,9 @@ impl Case {
         states.chain(self.readings.iter().flat_map(|reading| &reading.files))
     }
 
-    /// Who computed last.
-    pub fn last_maker(&self) -> Option<&Maker> {
-        self.makers.last().map(|made| &made.maker)
+    /// Who changed the network, in order.
+    pub fn changed_by(&self) -> impl Iterator<Item = &Maker> {
+        self.makers.iter().filter(|made| made.changed).map(|made| &made.maker)
     }
 }
 
@@ -256,6 +260,7 @@ mod tests {
     fn questions(measures: &str, layers: &[&str]) -> Questions {
         Questions {
             images: "test".to_owned(),
+            classes: vec!["cat".to_owned(), "dog".to_owned()],
             probe: ProbeImages::All,
             layers: layers.iter().map(|&layer| layer.to_owned()).collect(),
             measures: serde_json::from_str(measures).unwrap(),

@@ -46,6 +46,10 @@ pub enum Remedy {
     RunAgain,
     /// Somebody takes it out of the folder.
     TakeOut,
+    /// It is whole, and of a build that knows other things than this one.
+    OtherBuild,
+    /// The study does not ask for it any more.
+    Clean,
 }
 
 impl std::fmt::Display for Remedy {
@@ -57,6 +61,8 @@ impl std::fmt::Display for Remedy {
             Remedy::ComputeAgain => "--repair computes the checkpoint again",
             Remedy::BeginAgain => "--repair computes the whole case again",
             Remedy::Report => "--repair, or `atrophy report`, makes the report again",
+            Remedy::OtherBuild => "use the build that wrote it; nothing is wrong with it",
+            Remedy::Clean => "the study no longer asks for it; `atrophy clean --yes` takes it away",
             Remedy::TakeOut => "take it out of the folder; `atrophy run` then computes what belongs there",
             Remedy::RunAgain => "remove it and its twin and run the study again: its cases are found by their content",
         })
@@ -84,11 +90,18 @@ pub fn check(folder: &Path) -> Result<Checked> {
         Pair::Nothing => return Err(LedgerError::NoStudy { folder: folder.to_owned() }),
         pair => checked.index(&index, pair, Remedy::RunAgain, |bytes| title::parse(&index, bytes).is_ok()),
     };
-    let asked = title.map(|bytes| title::parse(&index, &bytes)).transpose()?.map_or_else(Vec::new, |title| title.cases);
+    let asked = title.map(|bytes| title::parse(&index, &bytes)).transpose()?.map(|title| title.cases);
     for name in case_folders(folder) {
+        let known = checked.faults.len();
         let key = checked.case_at_rest(&folder.join(&name))?;
-        if key.is_some_and(|key| asked.iter().any(|entry| entry.folder == name && entry.key != key)) {
-            checked.fault(&folder.join(&name), "holds another case than the study asks for", Remedy::TakeOut);
+        let Some(asked) = &asked else { continue };
+        match asked.iter().find(|entry| entry.folder == name) {
+            Some(entry) if key.as_ref().is_some_and(|key| *key != entry.key) => {
+                checked.fault(&folder.join(&name), "holds another case than the study asks for", Remedy::TakeOut);
+            }
+            Some(_) => {}
+            // nobody would compute it again
+            None => checked.faults[known..].iter_mut().for_each(|fault| fault.remedy = Remedy::Clean),
         }
     }
     checked.report(folder)?;
@@ -122,7 +135,12 @@ impl Checked {
                 self.fault(&twin, what, Remedy::FromIndex);
                 Some(bytes)
             }
-            Pair::Whole(_) | Pair::IndexHurt(_) | Pair::TwinHurt(_) | Pair::BothHurt => {
+            // its checksum is right: another build wrote it
+            Pair::Whole(_) | Pair::IndexHurt(_) => {
+                self.fault(path, "is whole and cannot be understood by this build", Remedy::OtherBuild);
+                None
+            }
+            Pair::TwinHurt(_) | Pair::BothHurt => {
                 self.fault(path, "and its twin cannot be believed", lost);
                 None
             }
@@ -225,7 +243,8 @@ pub fn set_aside(folder: &Path, faults: &[Fault]) -> Result<bool> {
     for fault in faults {
         match fault.remedy {
             Remedy::FromTwin | Remedy::FromIndex => mend_pair(&fault.path)?,
-            Remedy::RunAgain | Remedy::TakeOut => {
+            Remedy::Clean => {}
+            Remedy::RunAgain | Remedy::TakeOut | Remedy::OtherBuild => {
                 let why = fault.what.clone();
                 return Err(LedgerError::Damaged { path: fault.path.clone(), why, remedy: fault.remedy.to_string() });
             }
@@ -241,6 +260,9 @@ pub fn set_aside(folder: &Path, faults: &[Fault]) -> Result<bool> {
 
 /// Index and twin, each from the other.
 fn mend_pair(path: &Path) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let of_study = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(title::INDEX));
+    let _lock = if of_study { crate::Ledger::lock(folder)? } else { take_lock(folder)? };
     let index = match path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".twin")) {
         Some(name) => path.with_file_name(name),
         None => path.to_owned(),
@@ -256,21 +278,33 @@ fn mend_pair(path: &Path) -> Result<()> {
 /// Takes harmed files out of a case's index.
 fn forget(folder: &Path, faults: &[Fault]) -> Result<()> {
     let index = folder.join(open::INDEX);
-    let harmed = |name: &str| faults.iter().any(|fault| fault.path == folder.join(name));
-    if faults.iter().any(|fault| fault.path == index && fault.remedy == Remedy::BeginAgain) {
-        let _lock = take_lock(folder)?;
-        for path in [index.clone(), twin_of(&index)] {
-            fs::remove_file(&path).or_else(ignore_missing).map_err(|error| LedgerError::disk("remove", &path, error))?;
+    let mut of_case = faults.iter().filter(|fault| fault.path.starts_with(folder)).peekable();
+    if of_case.peek().is_none() {
+        return Ok(());
+    }
+    // what others commit meanwhile must not be written over
+    let _lock = take_lock(folder)?;
+    let harmed =
+        |name: &str, remedy: &Remedy| faults.iter().any(|fault| fault.path == folder.join(name) && fault.remedy == *remedy);
+    if of_case.any(|fault| fault.remedy == Remedy::BeginAgain) {
+        let files = [index.clone(), twin_of(&index)];
+        for path in &files {
+            fs::remove_file(path).or_else(ignore_missing).map_err(|error| LedgerError::disk("remove", path, error))?;
+        }
+        // without an index nobody could tell what they are
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.file_name() != LOCK) {
+            let path = entry.path();
+            let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            gone.or_else(ignore_missing).map_err(|error| LedgerError::disk("remove", &path, error))?;
         }
         return Ok(());
     }
     let Some(bytes) = twin::read(&index)? else { return Ok(()) };
     let case = parse(&index, &bytes)?;
     let mut left = Case { ..case.clone() };
-    left.states.retain(|state| !harmed(&state.file.name));
-    left.readings.retain(|reading| !reading.files.iter().any(|file| harmed(&file.name)));
+    left.states.retain(|state| !harmed(&state.file.name, &Remedy::ComputeAgain));
+    left.readings.retain(|reading| !reading.files.iter().any(|file| harmed(&file.name, &Remedy::ReadAgain)));
     if left != case {
-        let _lock = take_lock(folder)?;
         twin::commit(&index, &pretty(&left), Some(&bytes))?;
     }
     Ok(())

@@ -74,7 +74,11 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::metadata(path) {
         Ok(there) if !there.is_file() => Err(LedgerError::damaged(path, "is no file")),
-        Ok(_) => fs::read(path).map(Some).map_err(|error| LedgerError::disk("read", path, error)),
+        Ok(_) => match fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None), // it went just now
+            Err(error) => Err(LedgerError::disk("read", path, error)),
+        },
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(LedgerError::disk("read", path, error)),
     }

@@ -82,6 +82,16 @@ pub enum LedgerError {
         /// This build.
         ours: String,
     },
+    /// Two processes hold one lock.
+    #[error(
+        "{} was changed by another process meanwhile: locks do not hold on this file system. Let one process work on the study, or choose \
+         a folder on another disk",
+        folder.display()
+    )]
+    NotAlone {
+        /// The case's folder.
+        folder: PathBuf,
+    },
     /// A step computed again came out otherwise.
     #[error("{}: epoch {epoch} of step {step} was computed again and came out otherwise than what was committed; nothing was changed", folder.display())]
     NotRepeated {

@@ -26,10 +26,10 @@ const FIRST_STEPS_PICTURED: u32 = 2;
 /// # Errors
 /// If there is no study in the folder, or a file is not what was committed.
 pub fn gather(folder: &Path) -> Result<Evidence> {
-    for _ in 0..LOOKS {
+    for look in 0..LOOKS {
         match gather_once(folder) {
             // a process at work may replace a reading between a look at its index and at its files
-            Err(LedgerError::Damaged { .. }) if is_at_work(folder)? => std::thread::sleep(BETWEEN_LOOKS),
+            Err(LedgerError::Damaged { .. }) if look == 0 || is_at_work(folder)? => std::thread::sleep(BETWEEN_LOOKS),
             other => return other,
         }
     }
@@ -170,7 +170,7 @@ impl Reader<'_> {
         }
         let last_of = |phase: Phase| readings.iter().filter(|reading| reading.phase == phase).map(|reading| reading.step).max();
         for reading in &readings {
-            trial.records.push(read_record(&folder, reading, self.study)?);
+            trial.records.push(read_record(&folder, reading, self.study, self.ledger.title().cause.classes.len())?);
             if pictured && (reading.step <= FIRST_STEPS_PICTURED || last_of(reading.phase) == Some(reading.step)) {
                 trial.pictures.extend(read_pictures(&folder, reading, &self.study.probe.layers)?);
             }
@@ -180,7 +180,7 @@ impl Reader<'_> {
 }
 
 /// A reading with the answers to the study's own measures, in their order: a record may hold more.
-fn read_record(folder: &Path, files: &ReadingFiles, study: &Study) -> Result<Record> {
+fn read_record(folder: &Path, files: &ReadingFiles, study: &Study, named_classes: usize) -> Result<Record> {
     let missing = || LedgerError::damaged(&folder.join(crate::open::INDEX), "names no record.json of a reading");
     let file = named(files, "record.json").ok_or_else(missing)?;
     let bytes = read_file(folder, file)?;
@@ -203,6 +203,9 @@ fn read_record(folder: &Path, files: &ReadingFiles, study: &Study) -> Result<Rec
     {
         let (classes, counts) = npy::read_counts(&read_file(folder, file)?)
             .map_err(|error| LedgerError::damaged(&folder.join(&file.name), format!("cannot be read ({error})")))?;
+        if classes != named_classes {
+            return Err(LedgerError::damaged(&folder.join(&file.name), format!("counts {classes} classes, not {named_classes}")));
+        }
         record.confusions = Some(Confusions { classes, counts });
     }
     Ok(record)

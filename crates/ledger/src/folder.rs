@@ -35,14 +35,17 @@ pub struct Ledger {
 pub enum Checkpoint {
     /// A file of weights.
     State(Vec<u8>),
-    /// Nothing has changed it since it was born, from a seed or from given weights.
-    AsBorn(Option<Seed>),
+    /// Nothing has changed it since it was born from this seed.
+    Newborn(Seed),
+    /// Nothing has changed it since it was given, as a file with this SHA-256.
+    Given(String),
 }
 
 /// Where a checkpoint is.
 enum Found {
     Nowhere,
-    AsBorn(Option<Seed>),
+    Newborn(Seed),
+    Given(String),
     File(PathBuf, FileRef),
 }
 
@@ -67,6 +70,7 @@ impl Ledger {
         let mut places = Places::of(folder, before.as_ref())?;
         let borrowed = borrow(folder, study, before.as_ref(), &mut places)?;
         let asked = cases(study, cause, &borrowed)?;
+        refuse_other_study(folder, name, before.as_ref(), &asked)?;
         let mut entries: Vec<Entry> = Vec::new();
         for case in &asked {
             let AskedCase { key, arm, seeds, .. } = case;
@@ -119,7 +123,15 @@ impl Ledger {
             LedgerError::damaged(&self.folder.join(INDEX), format!("holds a study that this build does not understand ({error})"))
         })?;
         let borrowed: Vec<Entry> = self.title.cases.iter().filter(|entry| entry.borrowed.is_some()).cloned().collect();
+        let strange = |why: &str| LedgerError::damaged(&self.folder.join(INDEX), why);
+        study.check_ceilings().map_err(|fault| strange(&format!("asks for too much ({}: {})", fault.key, fault.reason)))?;
         let asked = cases(&study, &self.title.cause, &borrowed)?;
+        if asked.iter().any(|case| self.title.cases.iter().all(|entry| entry.key != case.key)) {
+            let folder = self.folder.display();
+            let why =
+                format!("{folder} was begun by another build, or its merging was cut short; run the study, or merge, again");
+            return Err(LedgerError::Unlike(why));
+        }
         Ok((study, asked))
     }
 
@@ -163,7 +175,8 @@ impl Ledger {
     pub fn checkpoint(&self, key: &CaseKey, step: u32) -> Result<Option<Checkpoint>> {
         match self.find_checkpoint(key, step)? {
             Found::Nowhere => Ok(None),
-            Found::AsBorn(seed) => Ok(Some(Checkpoint::AsBorn(seed))),
+            Found::Newborn(seed) => Ok(Some(Checkpoint::Newborn(seed))),
+            Found::Given(sha256) => Ok(Some(Checkpoint::Given(sha256))),
             Found::File(folder, file) => open::read_file(&folder, &file).map(|bytes| Some(Checkpoint::State(bytes))),
         }
     }
@@ -176,16 +189,14 @@ impl Ledger {
     fn find_checkpoint(&self, key: &CaseKey, step: u32) -> Result<Found> {
         let Some(case) = self.case(key)? else { return Ok(Found::Nowhere) };
         let course = case.spec.course(step);
-        let end = course.end_of(step).unwrap_or(0);
+        // a course that branched has no end of a step before it
+        let Some(end) = course.end_of(step).filter(|end| *end <= case.done) else { return Ok(Found::Nowhere) };
         let after = course.last_change(end);
-        if case.done < end {
-            return Ok(Found::Nowhere);
-        }
         match (&case.spec.start, case.state(after)) {
             _ if after > 0 && case.state(after).is_none() => Ok(Found::Nowhere),
             (_, Some(state)) if after > 0 => Ok(Found::File(self.place(key), state.file.clone())),
-            (Start::Seed(seed), _) => Ok(Found::AsBorn(Some(*seed))),
-            (Start::Weights(_), _) => Ok(Found::AsBorn(None)),
+            (Start::Seed(seed), _) => Ok(Found::Newborn(*seed)),
+            (Start::Weights(sha256), _) => Ok(Found::Given(sha256.clone())),
             (Start::Case { key, step }, _) => self.find_checkpoint(key, *step),
         }
     }
@@ -216,7 +227,26 @@ fn refuse_other_files(folder: &Path) -> Result<()> {
     if folder.join(INDEX).exists() || twin::twin_of(&folder.join(INDEX)).exists() || names.peek().is_none() {
         return Ok(());
     }
-    if names.all(|name| ours(&name)) { Ok(()) } else { Err(LedgerError::OtherFiles { folder: folder.to_owned() }) }
+    // cases find their place by what they say of themselves, should the index be lost
+    if names.all(|name| ours(&name)) || !case_folders(folder).is_empty() {
+        Ok(())
+    } else {
+        Err(LedgerError::OtherFiles { folder: folder.to_owned() })
+    }
+}
+
+/// A study may grow and change in its folder; another one, that shares nothing with it, has a folder of its own.
+fn refuse_other_study(folder: &Path, name: &str, before: Option<&Title>, asked: &[AskedCase]) -> Result<()> {
+    let Some(before) = before.filter(|before| before.name != name) else { return Ok(()) };
+    let shared = |entry: &Entry| asked.iter().any(|case| case.key == entry.key);
+    if before.cases.iter().any(shared) {
+        return Ok(());
+    }
+    Err(LedgerError::Unlike(format!(
+        "{} holds the study '{}', which has no case in common with '{name}'; choose another folder with --out",
+        folder.display(),
+        before.name
+    )))
 }
 
 /// Folders that hold cases, as ledgers name them.
@@ -322,8 +352,9 @@ fn borrow(folder: &Path, study: &Study, before: Option<&Title>, places: &mut Pla
                 let entry = there.title.cases.iter().find(|entry| entry.key == key);
                 let entry = entry.ok_or_else(|| trouble(format!("{of} does not hold all that the trial goes back to")))?;
                 let place = places.of_key(&key, &entry.folder);
-                if !places.knows(&key) {
-                    copy_case(&there.place(&key), &folder.join(&place))?;
+                let (lent, ours) = (there.place(&key), folder.join(&place));
+                if open::read_with_bytes(&lent)? != open::read_with_bytes(&ours)? {
+                    copy_case(&lent, &ours)?;
                 }
                 let entry = Entry { folder: place, borrowed: Some(of.clone()), ..entry.clone() };
                 if !borrowed.contains(&entry) {

@@ -118,13 +118,6 @@ pub(crate) fn holder(path: &Path) -> Option<Holder> {
     }
 }
 
-/// Removes the file of a lock that nobody holds.
-pub(crate) fn sweep(path: &Path) {
-    if path.exists() {
-        drop(Lock::try_take(path));
-    }
-}
-
 fn open(path: &Path) -> Result<File> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     file.map_err(|source| LedgerError::disk("lock", path, source))
@@ -167,7 +160,7 @@ mod tests {
         // what a killed process leaves
         fs::write(&path, r#"{"host":"node7","process":4,"since":0}"#).unwrap();
         assert_eq!(holder(&path), None);
-        sweep(&path);
+        drop(Lock::try_take(&path).unwrap());
         assert!(!path.exists());
     }
 

@@ -45,11 +45,25 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
         }
     }
     let parsed: Study = serde_json::from_value(study.clone()).map_err(|error| LedgerError::Unlike(error.to_string()))?;
+    parsed
+        .check_ceilings()
+        .map_err(|fault| LedgerError::Unlike(format!("together they ask for too much: {}: {}", fault.key, fault.reason)))?;
     let mut cause = first.title().cause.clone();
     cause.study_sha256 = crate::disk::sha256(study.to_string().as_bytes());
     let title = Title { format: crate::FORMAT, name: first.title().name.clone(), cause, study, cases: Vec::new() };
     // where a copy was cut short the same command goes on
-    let begun = if out.join(INDEX).exists() { Ledger::at(out) } else { Ledger::begin(out, title) }?;
+    let begun = if out.join(INDEX).exists() {
+        let there = Ledger::at(out)?;
+        if (&there.title().study, &there.title().cause) != (&title.study, &title.cause) {
+            let out = out.display();
+            return Err(LedgerError::Unlike(format!(
+                "{out} holds another study than these make together; choose a new folder with --out"
+            )));
+        }
+        there
+    } else {
+        Ledger::begin(out, title)?
+    };
     let mut merged = Merged::default();
     let mut places = Places::of(out, Some(begun.title()))?;
     for ledger in &ledgers {
@@ -98,8 +112,8 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
 }
 
 /// Of two copies of a case the one that is further is worth more.
-fn worth(case: &Case) -> (bool, u64, usize, usize) {
-    (case.failure.is_none(), case.done, case.readings.len(), case.states.len())
+fn worth(case: &Case) -> (u64, usize, usize, bool) {
+    (case.done, case.readings.len(), case.states.len(), case.failure.is_none())
 }
 
 /// Makes `ours` the study that asks for all that both ask for, or names the key in which they cannot be joined.

@@ -66,13 +66,16 @@ impl OpenCase {
         twin::settle(&folder.join(INDEX))?;
         let (case, index) = match read_with_bytes(folder)? {
             Some((case, bytes)) => (case, Some(bytes)),
+            None if holds_more_than_a_first_step(folder) => {
+                return Err(LedgerError::damaged(&folder.join(INDEX), "and its twin are missing, though the case was at work"));
+            }
             None => (Case::begun(spec.clone()), None),
         };
         if case.spec != *spec {
             return Err(LedgerError::Foreign { folder: folder.to_owned() });
         }
         let open = Self { folder: folder.to_owned(), _lock: lock, case, index, maker: maker.clone() };
-        open.sweep();
+        sweep(folder, &open.case);
         Ok(Some(open))
     }
 
@@ -86,15 +89,15 @@ impl OpenCase {
         &self.case
     }
 
-    /// Refuses to let two builds learn in one case, unless that is wanted.
+    /// Refuses to let two builds change the network of one case. Both may read it.
     pub fn refuse_other_build(&self) -> Result<()> {
-        match self.case.last_maker() {
-            Some(last) if last.build != self.maker.build => Err(LedgerError::OtherBuild {
+        match self.case.changed_by().find(|maker| maker.build != self.maker.build) {
+            None => Ok(()),
+            Some(other) => Err(LedgerError::OtherBuild {
                 folder: self.folder.clone(),
-                theirs: last.build.clone(),
+                theirs: other.build.clone(),
                 ours: self.maker.build.clone(),
             }),
-            _ => Ok(()),
         }
     }
 
@@ -107,8 +110,10 @@ impl OpenCase {
     /// one, which may have been done before. Checkpoints that nobody wants any more go afterwards.
     pub fn commit(&mut self, step: Step, before: u64, outcome: Outcome, wanted: &Wanted) -> Result<()> {
         let mut next = self.case.clone();
-        next.failure = None;
-        let maker = self.sign(&mut next, before);
+        if before >= next.done {
+            next.failure = None;
+        }
+        let maker = self.sign(&mut next, before, outcome.state.is_some());
         let after = before + 1;
         if let Some(epoch) = outcome.epoch {
             self.add_epoch(&mut next, epoch)?;
@@ -118,12 +123,12 @@ impl OpenCase {
             let file = self.write(&format!("state-{after:05}.safetensors"), &bytes)?;
             next.states.push(State { after, file });
             next.states.sort_by_key(|state| state.after);
-            self.forget_unwanted(&mut next, after, wanted);
         }
         if let (Some(reading), Step::Perceive { stage, phase }) = (&outcome.reading, step) {
             self.add_reading(&mut next, Moment { stage, phase }, maker, reading)?;
         }
         next.done = next.done.max(after);
+        self.forget_unwanted(&mut next, wanted.course.last_change(after), wanted);
         self.replace(next)
     }
 
@@ -131,17 +136,19 @@ impl OpenCase {
     pub fn fail(&mut self, failure: Failure) -> Result<()> {
         let mut next = self.case.clone();
         let done = next.done;
-        self.sign(&mut next, done);
+        self.sign(&mut next, done, false);
         next.failure = Some(failure);
         self.replace(next)
     }
 
-    /// Notes who computes, if that is somebody new: the index of the maker.
-    fn sign(&self, next: &mut Case, before: u64) -> usize {
-        if next.last_maker() != Some(&self.maker) {
-            next.makers.push(Made { after: before, maker: self.maker.clone() });
+    /// Notes who computes, if that is somebody new, and whether the network is changed: the index of the maker.
+    fn sign(&self, next: &mut Case, before: u64, changes: bool) -> usize {
+        if next.makers.last().is_none_or(|last| last.maker != self.maker) {
+            next.makers.push(Made { after: before, maker: self.maker.clone(), changed: false });
         }
-        next.makers.len() - 1
+        let index = next.makers.len() - 1;
+        next.makers[index].changed |= changes;
+        index
     }
 
     /// An epoch that was learned before must come out as it did, if the same program learns it on the same instruction set.
@@ -207,7 +214,12 @@ impl OpenCase {
     /// Commits an index, and removes what the one before named and this one does not.
     fn replace(&mut self, next: Case) -> Result<()> {
         let bytes = pretty(&next);
-        twin::commit(&self.folder.join(INDEX), &bytes, self.index.as_deref())?;
+        let index = self.folder.join(INDEX);
+        // a file system whose locks do not hold would let two processes come here
+        if read_if_there(&index)? != self.index {
+            return Err(LedgerError::NotAlone { folder: self.folder.clone() });
+        }
+        twin::commit(&index, &bytes, self.index.as_deref())?;
         let named: BTreeSet<&FileRef> = next.files().collect();
         for old in self.case.files().filter(|old| !named.contains(old)) {
             remove(&self.folder.join(&old.name));
@@ -223,22 +235,37 @@ impl OpenCase {
         let kept: BTreeSet<u64> = wanted.kept.iter().copied().chain([now]).chain(last).collect();
         next.states.retain(|state| kept.contains(&state.after));
     }
+}
 
-    /// Removes what the index does not name: what a killed process left behind.
-    fn sweep(&self) {
-        let named: BTreeSet<PathBuf> = self.case.files().map(|file| self.folder.join(&file.name)).collect();
-        let entries = |folder: &Path| -> Vec<PathBuf> {
-            fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
-        };
-        let readings = entries(&self.folder.join("readings")).into_iter().flat_map(|reading| entries(&reading));
-        for path in entries(&self.folder).into_iter().chain(readings) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let ours = name.starts_with("state-") || path.parent() != Some(&self.folder);
-            if name.ends_with(UNFINISHED) || (ours && !named.contains(&path)) {
-                remove(&path);
-            }
-        }
-    }
+/// Whether more lies in a folder without an index than a first step leaves that was cut short.
+fn holds_more_than_a_first_step(folder: &Path) -> bool {
+    let states = entries(folder).iter().filter(|path| file_name(path).starts_with("state-")).count();
+    states > 1 || entries(&folder.join("readings")).len() > 1
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Removes from a case's folder what its index does not name: what a killed process left behind. The case's lock must be held.
+pub(crate) fn sweep(folder: &Path, case: &Case) {
+    leftovers(folder, case).iter().for_each(|path| remove(path));
+}
+
+/// What a case's index does not name.
+pub(crate) fn leftovers(folder: &Path, case: &Case) -> Vec<PathBuf> {
+    let named: BTreeSet<PathBuf> = case.files().map(|file| folder.join(&file.name)).collect();
+    let readings = entries(&folder.join("readings")).into_iter().flat_map(|reading| entries(&reading));
+    let is_left = |path: &PathBuf| {
+        let name = file_name(path);
+        let ours = name.starts_with("state-") || path.parent() != Some(folder);
+        name.ends_with(UNFINISHED) || (ours && !named.contains(path))
+    };
+    entries(folder).into_iter().chain(readings).filter(is_left).collect()
 }
 
 /// Removes a file, and its folder if nothing else is in it. One that will not go is no reason to stop: it is not believed.
@@ -252,7 +279,7 @@ pub fn read_case(folder: &Path) -> Result<Option<Case>> {
     Ok(read_with_bytes(folder)?.map(|(case, _)| case))
 }
 
-fn read_with_bytes(folder: &Path) -> Result<Option<(Case, Vec<u8>)>> {
+pub(crate) fn read_with_bytes(folder: &Path) -> Result<Option<(Case, Vec<u8>)>> {
     let path = folder.join(INDEX);
     let Some(bytes) = twin::read(&path)? else { return Ok(None) };
     Ok(Some((parse(&path, &bytes)?, bytes)))

@@ -84,7 +84,7 @@ pub(crate) fn look(index: &Path) -> Result<Pair> {
         let twin = read_if_there(&twin_of(index))?;
         let pair = compare(bytes.clone(), twin.as_deref());
         let seen = Some((bytes, twin));
-        let settled = seen == before && (patience > LONGEST_PATIENCE || !is_at_work(index));
+        let settled = seen == before && patience > SHORTEST_PATIENCE && (patience > LONGEST_PATIENCE || !is_at_work(index));
         if settled || matches!(pair, Pair::Nothing | Pair::Whole(_)) {
             return Ok(pair);
         }
@@ -94,12 +94,16 @@ pub(crate) fn look(index: &Path) -> Result<Pair> {
     unreachable!("patience ends")
 }
 
+/// Added up, the first looks take some hundredths of a second.
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(6);
+
 /// Added up, the looks take half a minute at most: file systems that are shared by machines may show one file later than the other.
 const LONGEST_PATIENCE: Duration = Duration::from_millis(250);
 
-/// Whether another process holds the lock beside an index.
+/// Whether another process holds the lock beside an index: `lock` for a case, `ledger.lock` for a ledger.
 fn is_at_work(index: &Path) -> bool {
-    lock::holder(&index.with_file_name("lock")).is_some_and(|holder| !holder.is_this_process())
+    let lock = if index.file_name().is_some_and(|name| name == "ledger.json") { "ledger.lock" } else { "lock" };
+    lock::holder(&index.with_file_name(lock)).is_some_and(|holder| !holder.is_this_process())
 }
 
 fn compare(bytes: Option<Vec<u8>>, twin: Option<&[u8]>) -> Pair {

@@ -151,6 +151,51 @@ fn a_folder_of_the_first_format_is_told_from_a_damaged_one() {
     ");
 }
 
+/// An index that is lost with its twin is written anew: cases are found by what they say of themselves.
+#[test]
+fn a_lost_ledger_is_found_again_from_its_cases() {
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml").done();
+    let whole = files(&toy.path("runs/toy"));
+    for name in ["ledger.json", "ledger.json.twin"] {
+        std::fs::remove_file(toy.path(&format!("runs/toy/{name}"))).unwrap();
+    }
+    let ran = toy.atrophy("run toy.toml").done();
+    assert_eq!(ran.err, "", "nothing is computed");
+    assert!(files(&toy.path("runs/toy")) == whole);
+}
+
+/// What another build wrote is whole, and no repair touches it.
+#[test]
+fn what_this_build_does_not_understand_is_left_alone() {
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml").done();
+    let case = "runs/toy/trials/sham/network-1-injury-1-data-1";
+    let index =
+        std::fs::read_to_string(toy.path(&format!("{case}/case.json"))).unwrap().replace("\"format\": 2", "\"format\": 3");
+    let body = format!("committed\n{index}");
+    toy.write(&format!("{case}/case.json.twin"), format!("{} {body}", ledger::disk::sha256(body.as_bytes())));
+    toy.write(&format!("{case}/case.json"), &index);
+    let before = files(&toy.path(case));
+    let checked = toy.atrophy("check runs/toy");
+    assert!(checked.exit == 5 && checked.out.contains("use the build that wrote it"), "{}", checked.out);
+    assert_eq!(toy.atrophy("check runs/toy --repair").exit, 5);
+    assert!(files(&toy.path(case)) == before);
+    assert!(toy.atrophy("report runs/toy").err.contains("is of format 3"));
+}
+
+#[test]
+fn a_repair_with_other_images_is_refused() {
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml").done();
+    let ledger = std::fs::read(toy.path("runs/toy/ledger.json")).unwrap();
+    flip(&toy.path("runs/toy/trials/sham/network-1-injury-1-data-1/readings/step-01-treated/record.json"));
+    let refused = toy.atrophy("check runs/toy --repair --device cpu-stock");
+    assert!(refused.exit == 5 && refused.err.contains("on another device"), "{}", refused.err);
+    assert!(std::fs::read(toy.path("runs/toy/ledger.json")).unwrap() == ledger);
+    let _ = toy.atrophy("check runs/toy --repair").done();
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_that_vanishes_ends_a_run_with_one_message() {

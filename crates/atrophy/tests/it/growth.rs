@@ -226,6 +226,35 @@ fn a_changed_arm_is_another_case_and_the_old_one_stays_until_it_is_cleaned_away(
 }
 
 #[test]
+fn another_study_needs_a_folder_of_its_own() {
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml --out shared").done();
+    toy.write("other.toml", include_str!("toy.toml").replace("rate     = 0.02", "rate     = 0.03"));
+    let refused = toy.atrophy("run other.toml --out shared").refused();
+    assert!(refused.contains("exit 5") && refused.contains("shared holds the study 'toy'"), "{refused}");
+    toy.write("renamed.toml", include_str!("toy.toml"));
+    let _ = toy.atrophy("run renamed.toml --out shared").done();
+}
+
+/// What a failure leaves out can still be read and branched from, up to where it failed.
+#[test]
+fn a_failed_trial_grows_up_to_its_failure() {
+    let toy = Toy::new();
+    toy.change("batch_norm = true", "batch_norm = false");
+    let doomed = "arm[0].plasticity.retrain.rate=1e30";
+    assert_eq!(toy.atrophy(&format!("run toy.toml --out out --set {doomed}")).exit, 1);
+    let more = format!("{doomed} --set measures=[\"accuracy\",{{rdm_similarity={{method=\"pearson\"}}}}]");
+    let ran = toy.atrophy(&format!("run toy.toml --out out --set {more}"));
+    assert_eq!(ran.exit, 1, "{}", ran.err);
+    let text = std::fs::read_to_string(toy.path("out/results.csv")).unwrap();
+    let read = text
+        .lines()
+        .filter(|line| line.contains(",retrained,") && line.contains("1,injured") && line.contains("pearson"))
+        .count();
+    assert_eq!(read, 2, "at both layers, before the failure");
+}
+
+#[test]
 fn folders_that_were_filled_apart_are_joined() {
     let toy = Toy::new();
     toy.change("count = 1", "count = 3");
@@ -240,6 +269,11 @@ fn folders_that_were_filled_apart_are_joined() {
     let ran = toy.atrophy("run toy.toml --out joined").done();
     assert!(!ran.err.contains("epoch"), "there is nothing to do: {}", ran.err);
     assert!(files(&toy.path("all")) == files(&toy.path("joined")), "byte for byte");
+
+    let again = toy.atrophy("merge seed1 seed2 seed3 --out joined").done().out;
+    assert!(again.contains("0 cases copied"), "{again}");
+    let other = toy.atrophy("merge seed1 seed2 --out joined").refused();
+    assert!(other.contains("holds another study than these make together"), "{other}");
 
     let gap = toy.atrophy("merge seed1 seed3 --out gap").done().out;
     assert!(gap.contains("no trial of seed 2"), "{gap}");

@@ -208,8 +208,12 @@ fn another_build_does_not_go_on_with_a_trial_unless_it_is_told_to() {
     let toy = Toy::new();
     let ready = Ready::new(&toy, &[]);
     let out = toy.path("out");
-    assert_eq!(ready.run(&out, 5), Standing::Halted, "after the first loss of the first arm");
     let other = maker("another build");
+    // a reading by somebody else does not hand a trial over
+    assert_eq!(ready.run(&out, 4), Standing::Halted, "after the first loss of the first arm");
+    let error = ready.run_as(&out, &Stop::default(), &other, false).unwrap_err();
+    assert!(error.message.contains("was begun by this build, and this is another build"), "{}", error.message);
+    assert_eq!(ready.run(&out, 1), Standing::Halted, "the first build may go on");
     let error = ready.run_as(&out, &Stop::default(), &other, false).unwrap_err();
     assert!(error.message.contains("was begun by this build, and this is another build"), "{}", error.message);
     assert_eq!(error.exit as u8, 5);
