@@ -155,8 +155,17 @@ impl CheckRequest {
     pub fn carry_out(self) -> Result<()> {
         let found = check::check(&self.folder)?;
         if found.faults.is_empty() {
-            let text = format!("{} files are as they were committed", found.files);
-            return output::say(self.json, || text, || json!({ "files": found.files, "faults": [] }));
+            let absent = match found.absent {
+                0 => String::new(),
+                1 => "; 1 case is not there yet".to_owned(),
+                cases => format!("; {cases} cases are not there yet"),
+            };
+            let text = format!("{} files are as they were committed{absent}", found.files);
+            return output::say(
+                self.json,
+                || text,
+                || json!({ "files": found.files, "cases_absent": found.absent, "faults": [] }),
+            );
         }
         if !self.repair {
             output::say(self.json, || faults_text(&found), || faults_json(&found))?;
@@ -170,7 +179,7 @@ impl CheckRequest {
         self.mend(&found)?;
         let left = check::check(&self.folder)?;
         if let Some(fault) = left.faults.first() {
-            let message = format!("{} {}; it could not be mended", fault.path.display(), fault.what);
+            let message = format!("{} {}: {}", fault.path.display(), fault.what, fault.remedy);
             return Err(Trouble::new(Exit::Refused, message));
         }
         let text = format!("{}mended; all {} files are whole", faults_text(&found), left.files);

@@ -179,8 +179,13 @@ fn conclude(out: &Path, standing: Standing, json: bool) -> Result<()> {
             if failed.is_empty() {
                 return Ok(());
             }
-            let cases = failed.join("\n");
-            let message = format!("{cases}\nThe report counts what failed; `--retry-failed` trains it again. All else is done");
+            let (told, more) = failed.split_at(failed.len().min(3));
+            let more =
+                if more.is_empty() { String::new() } else { format!("\nand {} more; `atrophy status` lists them", more.len()) };
+            let cases = told.join("\n");
+            let message = format!(
+                "{cases}{more}\nThe report counts what failed; `--retry-failed` trains it again. The rest of what was asked is done"
+            );
             Err(Trouble::new(Exit::Failed, message))
         }
         Standing::Halted => {

@@ -91,7 +91,9 @@ pub struct Unasked {
 
 /// Cases that an earlier version of the study asked for, and this one does not.
 pub fn unasked(folder: &Path) -> Result<Vec<Unasked>> {
-    let folders = Ledger::at(folder)?.unasked()?;
+    let ledger = Ledger::at(folder)?;
+    ledger.asked()?; // a merge that was cut short asks for nothing yet
+    let folders = ledger.unasked()?;
     Ok(folders.into_iter().map(|folder| Unasked { bytes: bytes_in(&folder), folder }).collect())
 }
 

@@ -50,6 +50,8 @@ pub enum Remedy {
     OtherBuild,
     /// The study does not ask for it any more.
     Clean,
+    /// Somebody has to look.
+    ByHand,
 }
 
 impl std::fmt::Display for Remedy {
@@ -63,6 +65,7 @@ impl std::fmt::Display for Remedy {
             Remedy::Report => "--repair, or `atrophy report`, makes the report again",
             Remedy::OtherBuild => "use the build that wrote it; nothing is wrong with it",
             Remedy::Clean => "the study no longer asks for it; `atrophy clean --yes` takes it away",
+            Remedy::ByHand => "see to it by hand: it is no folder, or may not be read",
             Remedy::TakeOut => "take it out of the folder; `atrophy run` then computes what belongs there",
             Remedy::RunAgain => "remove it and its twin and run the study again: its cases are found by their content",
         })
@@ -76,6 +79,8 @@ pub struct Checked {
     pub files: usize,
     /// Those that are not what was committed.
     pub faults: Vec<Fault>,
+    /// Cases that the study asks for and of which nothing is there.
+    pub absent: usize,
 }
 
 /// Verifies every file in a study's folder that anything names: the ledger, all cases whether still asked for or not, the report. Reads
@@ -91,6 +96,20 @@ pub fn check(folder: &Path) -> Result<Checked> {
         pair => checked.index(&index, pair, Remedy::RunAgain, |bytes| title::parse(&index, bytes).is_ok()),
     };
     let asked = title.map(|bytes| title::parse(&index, &bytes)).transpose()?.map(|title| title.cases);
+    if asked.as_ref().is_some_and(Vec::is_empty) {
+        checked.fault(&index, "lists no cases: a merge was cut short; merge again, or", Remedy::RunAgain);
+    }
+    for entry in asked.iter().flatten() {
+        let place = folder.join(&entry.folder);
+        checked.absent += usize::from(!place.join(open::INDEX).exists());
+        // what cannot be looked into must not pass for empty
+        for part in place.ancestors().take_while(|part| *part != folder) {
+            let blind = part.symlink_metadata().is_ok() && fs::read_dir(part).is_err();
+            if blind && checked.faults.iter().all(|fault| fault.path != part) {
+                checked.fault(part, "cannot be looked into", Remedy::ByHand);
+            }
+        }
+    }
     for name in case_folders(folder) {
         let known = checked.faults.len();
         let key = checked.case_at_rest(&folder.join(&name))?;
@@ -152,9 +171,9 @@ impl Checked {
         let (files, faults) = (self.files, self.faults.len());
         let index = folder.join(open::INDEX);
         loop {
-            let before = read_if_there(&index)?;
+            let before = read_if_there(&index).or_else(no_file)?;
             let key = self.case(folder)?;
-            if self.faults.len() == faults || read_if_there(&index)? == before {
+            if self.faults.len() == faults || read_if_there(&index).or_else(no_file)? == before {
                 return Ok(key);
             }
             self.files = files;
@@ -193,7 +212,7 @@ impl Checked {
 
     fn report(&mut self, folder: &Path) -> Result<()> {
         let sums = folder.join(REPORT_SUMS);
-        let Some(bytes) = read_if_there(&sums)? else {
+        let Some(bytes) = read_if_there(&sums).or_else(no_file)? else {
             if folder.join("report.html").exists() {
                 self.fault(&sums, "is missing", Remedy::Report);
             }
@@ -208,7 +227,7 @@ impl Checked {
         for (sum, name) in text.lines().filter_map(|line| line.split_once("  ")) {
             self.files += 1;
             let path = folder.join(name);
-            match read_if_there(&path)? {
+            match read_if_there(&path).or_else(no_file)? {
                 Some(bytes) if sha256(&bytes) == sum => {}
                 Some(_) => self.fault(&path, format!("does not have the checksum that {REPORT_SUMS} says"), Remedy::Report),
                 None => self.fault(&path, format!("is missing, and {REPORT_SUMS} names it"), Remedy::Report),
@@ -241,10 +260,14 @@ fn holds_work(folder: &Path) -> bool {
 pub fn set_aside(folder: &Path, faults: &[Fault]) -> Result<bool> {
     let mut compute = false;
     for fault in faults {
+        // a folder in a file's place cannot be written over; one that holds something is somebody's
+        if fault.path.is_dir() && !matches!(fault.remedy, Remedy::Clean | Remedy::TakeOut | Remedy::ByHand) {
+            fs::remove_dir(&fault.path).map_err(|error| LedgerError::disk("remove", &fault.path, error))?;
+        }
         match fault.remedy {
             Remedy::FromTwin | Remedy::FromIndex => mend_pair(&fault.path)?,
             Remedy::Clean => {}
-            Remedy::RunAgain | Remedy::TakeOut | Remedy::OtherBuild => {
+            Remedy::ByHand | Remedy::RunAgain | Remedy::TakeOut | Remedy::OtherBuild => {
                 let why = fault.what.clone();
                 return Err(LedgerError::Damaged { path: fault.path.clone(), why, remedy: fault.remedy.to_string() });
             }
@@ -313,6 +336,11 @@ fn forget(folder: &Path, faults: &[Fault]) -> Result<()> {
 fn take_lock(folder: &Path) -> Result<Lock> {
     let held = || LedgerError::Unlike(format!("{} is at work; repair when that has ended", folder.display()));
     Lock::try_take(&folder.join(LOCK))?.ok_or_else(held)
+}
+
+/// Something else in a file's place is a file that is not as it was.
+fn no_file(error: LedgerError) -> Result<Option<Vec<u8>>> {
+    if matches!(error, LedgerError::Damaged { .. }) { Ok(Some(Vec::new())) } else { Err(error) }
 }
 
 fn ignore_missing(error: std::io::Error) -> std::io::Result<()> {

@@ -29,6 +29,16 @@ pub struct Merged {
 /// # Errors
 /// If the studies differ in anything else, if a case is at work, or if a file is not what was committed.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let within = |inner: &Path, outer: &Path| real(inner).zip(real(outer)).is_some_and(|(inner, outer)| inner.starts_with(outer));
+    if let Some(input) =
+        folders.iter().find(|input| out.ancestors().any(|part| !part.as_os_str().is_empty() && within(part, input)))
+    {
+        let (out, input) = (out.display(), input.display());
+        return Err(LedgerError::Unlike(format!(
+            "{out} is {input}, or lies in it, which is to be merged; choose another folder with --out"
+        )));
+    }
     let ledgers: Vec<Ledger> = folders.iter().map(|folder| Ledger::at(folder)).collect::<Result<_>>()?;
     let Some(first) = ledgers.first() else { return Err(LedgerError::Unlike("there is nothing to merge".to_owned())) };
     let mut study = first.title().study.clone();

@@ -128,7 +128,9 @@ impl OpenCase {
             self.add_reading(&mut next, Moment { stage, phase }, maker, reading)?;
         }
         next.done = next.done.max(after);
-        self.forget_unwanted(&mut next, wanted.course.last_change(after), wanted);
+        // the checkpoint that work goes on from, unless nothing is left to do
+        let now = next.missing(wanted).map(|_| wanted.course.last_change(after));
+        self.forget_unwanted(&mut next, now, wanted);
         self.replace(next)
     }
 
@@ -230,9 +232,9 @@ impl OpenCase {
     }
 
     /// Drops checkpoints that are neither wanted, nor the last one, nor the one that work goes on from.
-    fn forget_unwanted(&self, next: &mut Case, now: u64, wanted: &Wanted) {
+    fn forget_unwanted(&self, next: &mut Case, now: Option<u64>, wanted: &Wanted) {
         let last = next.states.iter().map(|state| state.after).max();
-        let kept: BTreeSet<u64> = wanted.kept.iter().copied().chain([now]).chain(last).collect();
+        let kept: BTreeSet<u64> = wanted.kept.iter().copied().chain(now).chain(last).collect();
         next.states.retain(|state| kept.contains(&state.after));
     }
 }
@@ -293,8 +295,16 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Case> {
     let sound = case.key == case.spec.key()
         && case.readings.iter().all(|reading| reading.asked < case.asked.len() && reading.maker < case.makers.len())
         && case.readings.is_sorted_by_key(|reading| (reading.step, reading.phase))
+        && case.states.iter().all(|state| state.after <= case.done)
+        && case.readings.iter().all(|reading| comes_about(&case, reading))
         && case.files().all(FileRef::stays_inside);
     if sound { Ok(case) } else { Err(LedgerError::damaged(path, "does not hold together")) }
+}
+
+/// Whether the steps that were done lead to a reading.
+fn comes_about(case: &Case, reading: &ReadingFiles) -> bool {
+    let moment = Moment { stage: reading.step, phase: reading.phase };
+    case.spec.course(reading.step).before(moment).is_some_and(|before| before < case.done)
 }
 
 /// The bytes of a file that an index names, checked against its checksum.

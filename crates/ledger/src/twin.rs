@@ -58,7 +58,7 @@ fn write_twin(index: &Path, bytes: &[u8], mark: &str) -> Result<()> {
 /// Whether a commit was cut short, or is under way.
 pub(crate) fn is_unsettled(index: &Path) -> Result<bool> {
     let Pair::Whole(bytes) = look(index)? else { return Ok(false) };
-    let twin = read_if_there(&twin_of(index))?;
+    let twin = read_whatever(&twin_of(index))?;
     let settled = |twin: Twin<'_>| twin.mark == COMMITTED && twin.bytes == bytes;
     Ok(!(index.exists() && twin.as_deref().and_then(Twin::read).is_some_and(settled)))
 }
@@ -80,8 +80,8 @@ pub(crate) fn settle(index: &Path) -> Result<()> {
 pub(crate) fn look(index: &Path) -> Result<Pair> {
     let mut before = None;
     for patience in (0..).map(Duration::from_millis) {
-        let bytes = read_if_there(index)?;
-        let twin = read_if_there(&twin_of(index))?;
+        let bytes = read_whatever(index)?;
+        let twin = read_whatever(&twin_of(index))?;
         let pair = compare(bytes.clone(), twin.as_deref());
         let seen = Some((bytes, twin));
         let settled = seen == before && patience > SHORTEST_PATIENCE && (patience > LONGEST_PATIENCE || !is_at_work(index));
@@ -92,6 +92,14 @@ pub(crate) fn look(index: &Path) -> Result<Pair> {
         std::thread::sleep(patience);
     }
     unreachable!("patience ends")
+}
+
+/// What is in a file; nothing if it is no file, but a pipe or a folder in its place.
+fn read_whatever(path: &Path) -> Result<Option<Vec<u8>>> {
+    match read_if_there(path) {
+        Err(LedgerError::Damaged { .. }) => Ok(Some(Vec::new())),
+        other => other,
+    }
 }
 
 /// Added up, the first looks take some hundredths of a second.

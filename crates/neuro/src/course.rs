@@ -131,6 +131,18 @@ impl Course {
         })
     }
 
+    /// After how many steps a moment is read; none if the course has no such moment.
+    pub fn before(&self, moment: Moment) -> Option<u64> {
+        let stages = u64::from(moment.stage.checked_sub(*self.stages.start())?);
+        let begun = self.stages.contains(&moment.stage).then(|| stages * self.steps_per_stage())?;
+        let last = begun + self.steps_per_stage() - 1;
+        match moment.phase {
+            Phase::Injured => self.injures().then_some(begun + 1),
+            Phase::Healthy => self.is_schooling().then_some(last),
+            Phase::Treated => (self.teaches() && !self.is_schooling()).then_some(last),
+        }
+    }
+
     /// After how many steps the network was changed last, counted from after `done` steps backwards: readings change nothing.
     /// 0 is the network that the case began with.
     pub fn last_change(&self, done: u64) -> u64 {
@@ -227,6 +239,9 @@ mod tests {
                     })
                     .collect();
                 assert_eq!(course.moments().collect::<Vec<_>>(), moments);
+                assert!(moments.iter().all(|(before, moment)| course.before(*moment) == Some(*before)));
+                let beyond = Moment { stage: course.stages.end() + 1, phase: Phase::Injured };
+                assert_eq!(course.before(beyond), None);
                 let last = course.stages.clone().last().unwrap();
                 assert_eq!(course.end_of(last), Some(course.steps()));
                 assert_eq!(course.end_of(last + 1), None);

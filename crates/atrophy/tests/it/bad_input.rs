@@ -310,8 +310,8 @@ fn a_loss_that_is_no_number() {
     error: seed 1, schooling: epoch 1 of 2: the training loss is no longer a number (batch 2); try a smaller learning rate or batch normalisation
     seed 1, retrained: what it starts from failed
     seed 1, untreated: what it starts from failed
-    seed 1, sham: what it starts from failed
-    The report counts what failed; `--retry-failed` trains it again. All else is done
+    and 1 more; `atrophy status` lists them
+    The report counts what failed; `--retry-failed` trains it again. The rest of what was asked is done
     ");
     let failure = &case(&toy, "subjects/network-1-data-1")["failure"];
     assert_eq!(failure["at"], "schooling: epoch 1 of 2");
@@ -327,7 +327,7 @@ fn a_trial_that_fails_alone() {
     insta::assert_snapshot!(reported_with_failures(&toy), @"
     error: seed 1, retrained, step 1 of 2: epoch 1 of 2: the training loss is no longer a number (batch 2); try a smaller learning rate or batch normalisation
     seed 1, sham, step 1 of 2: epoch 1 of 2: the training loss is no longer a number (batch 2); try a smaller learning rate or batch normalisation
-    The report counts what failed; `--retry-failed` trains it again. All else is done
+    The report counts what failed; `--retry-failed` trains it again. The rest of what was asked is done
     ");
     let trial = |arm: &str| case(&toy, &format!("trials/{arm}/network-1-injury-1-data-1"));
     assert_eq!((&trial("untreated")["done"], &trial("untreated")["failure"]), (&4.into(), &serde_json::Value::Null));

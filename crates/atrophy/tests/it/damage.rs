@@ -184,6 +184,49 @@ fn what_this_build_does_not_understand_is_left_alone() {
     assert!(toy.atrophy("report runs/toy").err.contains("is of format 3"));
 }
 
+/// Something else in the place of a file or a folder.
+#[cfg(unix)]
+#[test]
+fn pipes_and_folders_in_the_place_of_files_are_mended() {
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml").done();
+    let folder = toy.path("runs/toy");
+    let whole = files(&folder);
+    let case = "trials/sham/network-1-injury-1-data-1";
+    for name in
+        [&format!("{case}/case.json"), &format!("{case}/case.json.twin"), &format!("{case}/readings/step-01-treated/record.json")]
+    {
+        for kind in ["mkfifo", "mkdir"] {
+            std::fs::remove_file(folder.join(name)).unwrap();
+            assert!(std::process::Command::new(kind).arg(folder.join(name)).status().unwrap().success());
+            let checked = toy.atrophy("check runs/toy");
+            assert!(checked.exit == 5 && checked.out.contains(name.as_str()), "{kind} {name}: {}{}", checked.out, checked.err);
+            let _ = toy.atrophy("check runs/toy --repair").done();
+            assert!(files(&folder) == whole, "{kind} {name}");
+        }
+    }
+    std::fs::rename(folder.join("trials"), toy.path("trials")).unwrap();
+    assert!(toy.atrophy("check runs/toy").done().out.contains("3 cases are not there yet"));
+    std::fs::write(folder.join("trials"), "no folder").unwrap();
+    let checked = toy.atrophy("check runs/toy");
+    assert!(checked.exit == 5 && checked.out.contains("cannot be looked into"), "{}", checked.out);
+}
+
+/// An index that contradicts itself is not believed, whoever vouches for it.
+#[test]
+fn an_index_that_counts_wrongly_is_begun_again() {
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml").done();
+    let whole = files(&toy.path("runs/toy"));
+    let case = "runs/toy/trials/untreated/network-1-injury-1-data-1";
+    let index = String::from_utf8(std::fs::read(toy.path(&format!("{case}/case.json"))).unwrap()).unwrap();
+    toy.write(&format!("{case}/case.json"), index.replace("\"done\": 4", "\"done\": 3"));
+    std::fs::remove_file(toy.path(&format!("{case}/case.json.twin"))).unwrap();
+    assert_eq!(toy.atrophy("check runs/toy").exit, 5);
+    let _ = toy.atrophy("check runs/toy --repair").done();
+    assert!(files(&toy.path("runs/toy")) == whole);
+}
+
 #[test]
 fn a_repair_with_other_images_is_refused() {
     let toy = Toy::new();

@@ -275,6 +275,9 @@ fn folders_that_were_filled_apart_are_joined() {
     let other = toy.atrophy("merge seed1 seed2 --out joined").refused();
     assert!(other.contains("holds another study than these make together"), "{other}");
 
+    let inside = toy.atrophy("merge seed1 seed2 --out seed1/sub").refused();
+    assert!(inside.contains("lies in it"), "{inside}");
+
     let gap = toy.atrophy("merge seed1 seed3 --out gap").done().out;
     assert!(gap.contains("no trial of seed 2"), "{gap}");
     let _ = toy.atrophy("run toy.toml --out other --set schooling.rate=0.5").done();
