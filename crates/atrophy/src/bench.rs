@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Instant;
 
-use net::{Device, Network, SHOWN_AT_ONCE};
+use net::{Device, Network, Retina, SHOWN_AT_ONCE};
 use neuro::architecture::Blueprint;
 use neuro::images::{Images, Shape};
 use neuro::lesson::{Augmentation, Lesson, Schedule};
@@ -13,7 +13,7 @@ use neuro::responses::Showing;
 use neuro::seed::{Address, Purpose, Seed};
 use serde_json::{Value, json};
 
-use crate::command::{BUILD, with_threads};
+use crate::process::{BUILD, with_threads};
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
 /// The images of CIFAR.
@@ -78,7 +78,7 @@ impl Train {
         let images = noise(batch * (steps + 1));
         let name = architecture.name.clone();
         let operations = 6.0 * architecture.multiplications() as f64; // forward and twice back, a product and a sum each
-        let mut network = Network::newborn(architecture, &images, Seed(1), device);
+        let mut network = Network::newborn(architecture, &Retina::of(&images), Seed(1), device);
 
         let mut clock = Clock::default();
         let lesson = lesson(self.batch);
@@ -92,7 +92,9 @@ impl Train {
         let showing = Showing::new(images.labels(), None, &classes);
         let taps = ["penultimate".to_owned()];
         let mut clock = Clock::default();
-        network.perceive(&images, &showing, &taps, &mut |_| clock.tick());
+        network
+            .perceive(&images, &showing, &taps, &mut |_| clock.tick())
+            .or_trouble(Exit::Failed, || "the benchmark".to_owned())?;
         let read_images_per_second = SHOWN_AT_ONCE as f64 / clock.median_seconds();
         Ok(Measured {
             network: name,

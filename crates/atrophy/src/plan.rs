@@ -4,21 +4,20 @@ use std::fmt;
 
 use indicatif::HumanCount;
 use neuro::architecture::Architecture;
-use neuro::injury::Injury;
-use neuro::lesion::{Anatomy, Layer, Lesion};
-use neuro::seed::Seed;
-use neuro::study::{Arm, Keep, ProbeImages, Study};
+use neuro::course::Course;
+use neuro::lesion::Tally;
+use neuro::study::{Arm, ProbeImages, Start, Study};
 use serde::Serialize;
 use serde_json::{Value, json};
 use stimuli::{Counts, Outline};
 
-use crate::course::Course;
+use crate::memory::size;
 use crate::study_file::StudyFile;
+use crate::trouble::shown;
+
+mod folder;
 
 const FLOAT: u64 = 4;
-
-/// Synapses of the small stand-in on which the doses are shown; a dose of the real network differs by rounding alone.
-const STAND_IN: u64 = 200_000;
 
 /// The plan of a study.
 #[derive(Debug, Serialize)]
@@ -39,7 +38,7 @@ pub struct Plan {
     arms: Vec<ArmPlan>,
     work: Work,
     memory_bytes: u64,
-    disk_bytes: u64,
+    folder: folder::Folder,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,8 +63,13 @@ struct ArmPlan {
     plasticity: String,
     epochs: usize,
     readings: usize,
-    /// Share lost after each step, about.
+    /// Where it begins, if not with the healthy networks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    begins: Option<String>,
+    /// Share lost after each step, counted from the layers' sizes; not known of an arm that begins in another study.
     fraction_lost: Vec<f64>,
+    /// Layers that are struck and never lose a synapse, each with the reason.
+    spared: Vec<String>,
 }
 
 /// Of all seeds together.
@@ -84,7 +88,8 @@ impl Plan {
         let study = &file.study;
         let probe = probe_images(study, outline);
         let taps: Vec<Tap> = study.probe.layers.iter().map(|layer| tap(architecture, layer)).collect();
-        let arms = study.arms.iter().map(|arm| ArmPlan::of(arm, study, architecture)).collect::<Vec<_>>();
+        let begun = study.arms.iter().zip(study.beginnings(architecture));
+        let arms: Vec<ArmPlan> = begun.map(|(arm, begin)| ArmPlan::of(arm, study, begin)).collect();
         let work = Work::of(study, &arms, architecture, outline.counts);
         Self {
             study: file.name.clone(),
@@ -105,7 +110,7 @@ impl Plan {
             seeds: study.seeds.trials().len(),
             schooling_epochs: study.schooling.epochs,
             memory_bytes: memory(study, architecture, outline, probe as u64, &taps),
-            disk_bytes: disk(study, architecture, outline, &work),
+            folder: folder::Folder::of(study, architecture, outline, probe as u64),
             probe: taps,
             arms,
             work,
@@ -116,6 +121,11 @@ impl Plan {
     pub fn json(&self) -> Value {
         json!(self)
     }
+
+    /// Bytes of memory that the study takes at its peak, about.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
 }
 
 fn tap(architecture: &Architecture, layer: &str) -> Tap {
@@ -123,46 +133,49 @@ fn tap(architecture: &Architecture, layer: &str) -> Tap {
     Tap { layer: layer.to_owned(), features: part.output.len() }
 }
 
-/// Classes are taken to be of one size, as in CIFAR.
+/// How many test images the probe has: of each class as many as are asked for, or as there are.
 fn probe_images(study: &Study, outline: &Outline) -> usize {
-    match study.probe.images {
-        ProbeImages::All => outline.counts.test,
-        ProbeImages::PerClass(images) => (images.get() as usize * outline.classes.len()).min(outline.counts.test),
+    let most = match study.probe.images {
+        ProbeImages::All => return outline.counts.test,
+        ProbeImages::PerClass(images) => images.get() as usize,
+    };
+    match &outline.test_per_class {
+        Some(classes) => classes.iter().map(|&there| there.min(most)).sum(),
+        // taken to be of one size
+        None => (most * outline.classes.len()).min(outline.counts.test),
     }
 }
 
 impl ArmPlan {
-    fn of(arm: &Arm, study: &Study, architecture: &Architecture) -> Self {
+    fn of(arm: &Arm, study: &Study, begin: Option<Tally>) -> Self {
         let course = Course::of_arm(arm, &study.schooling);
+        let spared = begin.iter().flat_map(|begin| arm.injury.spared(begin));
+        let spared = spared.map(|spared| format!("{} loses {}", spared.layer, spared.reason)).collect();
         Self {
             name: arm.name.to_string(),
             steps: arm.steps.get(),
             injury: arm.injury.sentence(),
             plasticity: arm.plasticity.sentence(&study.schooling.lesson()),
-            epochs: course.epochs(),
-            readings: course.readings(),
-            fraction_lost: doses(arm, architecture),
+            epochs: course.epochs() as usize,
+            readings: course.readings() as usize,
+            begins: arm.start.as_ref().map(begins),
+            fraction_lost: begin.map_or_else(Vec::new, |begin| doses(arm, begin)),
+            spared,
         }
     }
 }
 
-/// The doses of an arm, found by striking a stand-in with the layers of the network in small.
-fn doses(arm: &Arm, architecture: &Architecture) -> Vec<f64> {
-    if arm.injury == Injury::None {
-        return vec![0.0; arm.steps.get() as usize];
-    }
-    let scale = (architecture.synapses() as f64 / STAND_IN as f64).max(1.0);
-    let size = |synapses: usize| ((synapses as f64 / scale).round() as usize).max(1);
-    let layers: Vec<(&str, Vec<f32>)> =
-        architecture.synaptic().map(|part| (part.name.as_str(), vec![1.0; size(part.kind.synapses())])).collect();
-    let anatomy = Anatomy { layers: layers.iter().map(|(name, weights)| Layer { name, weights }).collect() };
-    let mut lesion = Lesion::of_sizes(layers.iter().map(|(_, weights)| weights.len()));
-    (0..arm.steps.get())
-        .map(|_| {
-            arm.injury.strike(&anatomy, &mut lesion, Seed(0));
-            lesion.fraction_lost()
-        })
-        .collect()
+/// "the networks of arm 'x' after step 5".
+fn begins(start: &Start) -> String {
+    let study = start.study.as_ref().map_or_else(String::new, |folder| format!(" of the study in {}", folder.display()));
+    format!("the networks of arm '{}' after step {}{study}", start.arm, start.step)
+}
+
+/// Share of synapses lost after each step of an arm.
+fn doses(arm: &Arm, mut begin: Tally) -> Vec<f64> {
+    let mut doses = Vec::new();
+    arm.injury.count(&mut begin, arm.steps.get(), |tally| doses.push(tally.fraction_lost()));
+    doses
 }
 
 impl Work {
@@ -172,10 +185,11 @@ impl Work {
         subjects.sort();
         subjects.dedup();
         let schooling = Course::of_schooling(&study.schooling);
-        let epochs = subjects.len() * schooling.epochs() + trials.len() * arms.iter().map(|arm| arm.epochs).sum::<usize>();
+        let epochs =
+            subjects.len() * schooling.epochs() as usize + trials.len() * arms.iter().map(|arm| arm.epochs).sum::<usize>();
         // each seed's healthy network is read once more, as the yardstick of its trials
-        let readings =
-            subjects.len() * schooling.readings() + trials.len() * (1 + arms.iter().map(|arm| arm.readings).sum::<usize>());
+        let readings = subjects.len() * schooling.readings() as usize
+            + trials.len() * (1 + arms.iter().map(|arm| arm.readings).sum::<usize>());
         let (images_learned, images_read) = ((epochs * counts.train) as u64, (readings * counts.test) as u64);
         let per_image = 2.0 * architecture.multiplications() as f64;
         Self {
@@ -202,22 +216,10 @@ fn memory(study: &Study, architecture: &Architecture, outline: &Outline, probe: 
     network + images + batch.max(patterns + matrices)
 }
 
-/// Bytes on disk when all is done, about: a state for each case, predictions and pictures for each reading.
-fn disk(study: &Study, architecture: &Architecture, outline: &Outline, work: &Work) -> u64 {
-    let state = architecture.parameters() * FLOAT + architecture.synapses();
-    let cases = (study.seeds.trials().len() * (1 + study.arms.len())) as u64;
-    let states = match study.keep {
-        Keep::Last => cases,
-        Keep::EveryReading => work.readings as u64,
-    };
-    let reading = outline.counts.test as u64 * 2 + study.probe.layers.len() as u64 * 200 * 200 * FLOAT;
-    states * state + work.readings as u64 * reading
-}
-
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Images { train, assessment, test, probe } = self.images;
-        writeln!(f, "{}: {}\n", self.study, self.question)?;
+        writeln!(f, "{}: {}\n", shown(&self.study), shown(&self.question))?;
         writeln!(
             f,
             "network    {}: {} synapses in {} layers, {} trained values, {} million multiplications an image",
@@ -247,11 +249,17 @@ impl fmt::Display for Plan {
         writeln!(f, "  schooling: {} epochs, then the healthy reading", self.schooling_epochs)?;
         for arm in &self.arms {
             writeln!(f, "  arm '{}': {} steps, {} epochs, {} readings", arm.name, arm.steps, arm.epochs, arm.readings)?;
+            if let Some(begins) = &arm.begins {
+                writeln!(f, "      begins with {begins}")?;
+            }
             writeln!(f, "      in each step {};", arm.injury)?;
             writeln!(f, "      then {}", arm.plasticity)?;
             if arm.fraction_lost.iter().any(|&lost| lost > 0.0) {
                 let doses: Vec<String> = arm.fraction_lost.iter().map(|lost| format!("{:.1}", lost * 100.0)).collect();
                 writeln!(f, "      synapses lost after each step, %: {}", doses.join(" "))?;
+            }
+            for spared in &arm.spared {
+                writeln!(f, "      {spared}")?;
             }
         }
         let Work { epochs, readings, images_learned, images_read, floating_point_operations } = self.work;
@@ -265,7 +273,9 @@ impl fmt::Display for Plan {
             operations(floating_point_operations)
         )?;
         writeln!(f, "memory     about {} at the peak", size(self.memory_bytes))?;
-        writeln!(f, "disk       about {}", size(self.disk_bytes))
+        let folder::Folder { keeps, checkpoints, files, bytes } = &self.folder;
+        writeln!(f, "keeps      {} checkpoints: {keeps}", HumanCount(*checkpoints))?;
+        writeln!(f, "disk       about {} in {} files", size(*bytes), HumanCount(*files))
     }
 }
 
@@ -278,18 +288,31 @@ fn operations(count: f64) -> String {
     }
 }
 
-/// "1.2 GB".
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..10_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        10_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::operations;
+    use super::*;
+
+    /// Eight, two and five test pictures, of each of which five are wanted.
+    #[test]
+    fn the_probe_takes_no_more_of_a_class_than_there_are() {
+        let mut study = crate::study_file::read(std::path::Path::new("quick"), &[]).unwrap().study;
+        study.probe.images = ProbeImages::PerClass(5.try_into().unwrap());
+        let mut outline = Outline {
+            name: String::new(),
+            shape: neuro::images::Shape { channels: 3, height: 8, width: 8 },
+            classes: ["ant", "bee", "cow"].map(str::to_owned).to_vec(),
+            counts: Counts { train: 9, assessment: 0, test: 15 },
+            test_per_class: Some(vec![8, 2, 5]),
+            archive: None,
+        };
+        assert_eq!(probe_images(&study, &outline), 12);
+        outline.test_per_class = None;
+        assert_eq!(probe_images(&study, &outline), 15);
+        outline.counts.test = 11;
+        assert_eq!(probe_images(&study, &outline), 11);
+        study.probe.images = ProbeImages::All;
+        assert_eq!(probe_images(&study, &outline), 11);
+    }
 
     #[test]
     fn work_is_told_in_the_unit_that_fits() {

@@ -1,16 +1,15 @@
 //! What a person sees while work goes on: one progress line on a terminal, plain lines elsewhere, nothing if asked so.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ledger::Outcome;
 use neuro::record::{Phase, Record};
 use stimuli::Fetch;
 
-use crate::ledger::Outcome;
-use crate::sweep::Work;
+use crate::process::Stop;
+use crate::trouble::shown;
 
 /// Learning from an image costs about three times as much as looking at it: forward, and twice as much back.
 const LEARNING_COST: u64 = 3;
@@ -39,8 +38,17 @@ pub struct Screen {
     /// Images of the step under way, and when it began.
     step: (u64, Instant),
     title: String,
-    /// Set when somebody asks to stop; none once that is told, or if nobody can.
-    asked_to_stop: Option<Arc<AtomicBool>>,
+    /// Knows when somebody asks to stop; none once that is told, or if nobody can.
+    stop: Option<Stop>,
+}
+
+/// An amount of work, in images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// To learn from.
+    pub learned: u64,
+    /// To look at.
+    pub perceived: u64,
 }
 
 impl Screen {
@@ -57,12 +65,12 @@ impl Screen {
     fn new(manner: Manner) -> Self {
         let now = Instant::now();
         let title = String::new();
-        Self { manner, started: now, last_epoch_line: None, expected: 0, done: 0, step: (0, now), title, asked_to_stop: None }
+        Self { manner, started: now, last_epoch_line: None, expected: 0, done: 0, step: (0, now), title, stop: None }
     }
 
     /// Tells, as soon as work goes on, that somebody has asked to stop.
-    pub fn watch(&mut self, asked_to_stop: &Arc<AtomicBool>) {
-        self.asked_to_stop = Some(Arc::clone(asked_to_stop));
+    pub fn watch(&mut self, stop: &Stop) {
+        self.stop = Some(stop.clone());
     }
 
     /// How much there is to do from now on.
@@ -93,8 +101,8 @@ impl Screen {
     }
 
     fn advance(&mut self, images: u64, cost: u64) {
-        if self.asked_to_stop.take_if(|asked| asked.load(Ordering::Relaxed)).is_some() {
-            self.line("stopping after this step; ask again to stop at once (the step is then done anew)");
+        if self.stop.take_if(|stop| stop.is_asked()).is_some() {
+            self.line("stopping after this step; press Ctrl-C again to stop at once (the step is then done anew)");
         }
         self.done += images * cost;
         self.step.0 += images;
@@ -122,8 +130,8 @@ impl Screen {
 
     /// A step is carried out.
     pub fn finished(&mut self, outcome: &Outcome) {
-        if let Some((record, _)) = &outcome.reading {
-            let line = format!("{}: {}", self.title, in_short(record));
+        if let Some(reading) = &outcome.reading {
+            let line = format!("{}: {}", self.title, in_short(&reading.record));
             self.line(&line);
         } else if let Some(epoch) = &outcome.epoch
             && matches!(self.manner, Manner::Lines)
@@ -143,12 +151,18 @@ impl Screen {
 
     /// A line that stays.
     pub fn line(&self, line: &str) {
+        let line = &shown(line);
         match &self.manner {
             Manner::Bar(bar) if !bar.is_hidden() => bar.println(line),
             Manner::Bar(_) => to_stderr(line),
             Manner::Lines => to_stderr(&format!("{}{line}", self.progress())),
             Manner::Silent => {}
         }
+    }
+
+    /// Things to know before work begins.
+    pub fn notes(&self, notes: &[String]) {
+        notes.iter().for_each(|note| self.line(&format!("note: {note}")));
     }
 
     /// "[ 42 %, 3 minutes left] ", once there is something to go by.

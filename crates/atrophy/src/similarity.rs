@@ -3,13 +3,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use rsa::{Distance, Method, Prepared, Rdm, bootstrap, linear_cka};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use ledger::disk::write_aside;
+use ledger::npy;
+use rsa::{Distance, MOST_IMAGES, Method, Prepared, Rdm, bootstrap, linear_cka};
 use serde_json::{Value, json};
 
-use crate::arrays::{self, Array, Values};
-use crate::disk::write_aside;
-use crate::npy;
-use crate::trouble::{Exit, OrTrouble, Result, Trouble};
+use crate::arrays::{self, Array, Place, Values};
+use crate::memory;
+use crate::trouble::{Exit, OrTrouble, Result, Trouble, shown};
 
 /// Pixels along each side of a picture, unless there are fewer images.
 const PICTURE_SIDE: usize = 1000;
@@ -18,7 +20,8 @@ const PICTURE_SIDE: usize = 1000;
 #[derive(Debug, clap::Args)]
 pub struct RdmRequest {
     /// Activations, images first: .npy, .npz (or FILE.npz:NAME), 32-bit or 64-bit floats. Further dimensions are taken as features.
-    activations: String,
+    #[arg(value_parser = place())]
+    activations: Place,
     /// Where the matrix goes: the upper triangle row after row, as SciPy's `squareform` takes it.
     #[arg(short, long, value_name = "RDM.npy")]
     output: PathBuf,
@@ -26,8 +29,8 @@ pub struct RdmRequest {
     #[arg(long, value_name = "DISTANCE", default_value = "correlation", value_parser = distance)]
     distance: Distance,
     /// Sort the images by these labels (.npy of whole numbers), stably.
-    #[arg(long, value_name = "LABELS.npy")]
-    labels: Option<String>,
+    #[arg(long, value_name = "LABELS.npy", value_parser = place())]
+    labels: Option<Place>,
     /// Write the whole square matrix instead of its upper triangle.
     #[arg(long)]
     square: bool,
@@ -43,9 +46,11 @@ pub struct RdmRequest {
 #[derive(Debug, clap::Args)]
 pub struct CompareRequest {
     /// A dissimilarity matrix (upper triangle or square); for linear-cka, activations.
-    a: String,
+    #[arg(value_parser = place())]
+    a: Place,
     /// Another over the same images.
-    b: String,
+    #[arg(value_parser = place())]
+    b: Place,
     /// tau-b, tau-a, rho-a, spearman, pearson, cosine, or linear-cka.
     #[arg(long, value_name = "METHOD", default_value = "tau-b", value_parser = asked_method)]
     method: Asked,
@@ -67,6 +72,11 @@ enum Asked {
     Of(Method),
     /// Linear centred kernel alignment of two sets of activations (Kornblith 2019).
     LinearCka,
+}
+
+/// Names of files may be of any bytes.
+fn place() -> impl TypedValueParser<Value = Place> {
+    OsStringValueParser::new().try_map(Place::parse)
 }
 
 fn distance(name: &str) -> std::result::Result<Distance, String> {
@@ -94,10 +104,11 @@ impl RdmRequest {
     pub fn carry_out(&self) -> Result<Told> {
         self.check_places()?;
         let (mut patterns, features) = patterns(&self.activations, self.distance)?;
+        self.check_memory(patterns.len(), features)?;
         if let Some(labels) = &self.labels {
             patterns = sorted(&patterns, features, &arrays::read_labels(labels)?, labels)?;
         }
-        let rdm = Rdm::of(&patterns, features, self.distance).or_trouble(Exit::Data, || self.activations.clone())?;
+        let rdm = Rdm::of(&patterns, features, self.distance).or_trouble(Exit::Data, || self.activations.to_string())?;
         let images = rdm.images();
         if images < 2 {
             return Err(Trouble::new(Exit::Data, format!("{}: one image has no pair; give at least two", self.activations)));
@@ -110,11 +121,11 @@ impl RdmRequest {
         let undefined = rdm.upper().iter().filter(|value| value.is_nan()).count();
         let left =
             if undefined > 0 { format!(", {undefined} of them undefined (patterns without variation)") } else { String::new() };
-        let text =
-            format!("{}: {images} images, {} pairs{left}, {} distance", self.output.display(), rdm.upper().len(), self.distance);
+        let (place, pairs) = (shown(&self.output.to_string_lossy()), rdm.upper().len());
+        let text = format!("{place}: {images} images, {pairs} pairs{left}, {} distance", self.distance);
         let object = json!({
-            "value": self.output, "distance": self.distance, "images": images, "features": features,
-            "pairs": rdm.upper().len(), "pairs_undefined": undefined,
+            "value": self.output.to_string_lossy(), "distance": self.distance, "images": images, "features": features,
+            "pairs": pairs, "pairs_undefined": undefined,
         });
         Ok(Told { text, object })
     }
@@ -122,8 +133,7 @@ impl RdmRequest {
     /// That no result takes the place of another, or of what it is made from.
     fn check_places(&self) -> Result<()> {
         let is = |a: &Path, b: &Path| a == b || real(a).is_some_and(|a| real(b) == Some(a));
-        let sources = [Some(arrays::file(&self.activations)), self.labels.as_deref().map(arrays::file)];
-        let sources = sources.map(|file| file.map(PathBuf::from));
+        let sources = [Some(&self.activations), self.labels.as_ref()].map(|place| place.map(|place| &place.file));
         let results = [Some(self.output.as_path()), self.picture.as_deref()];
         let overwritten = results.iter().flatten().find(|result| sources.iter().flatten().any(|source| is(result, source)));
         if let Some(result) = overwritten {
@@ -132,12 +142,31 @@ impl RdmRequest {
                 format!("{} would be overwritten; give the result another name", result.display()),
             ));
         }
-        match &self.picture {
-            Some(picture) if is(picture, &self.output) => {
-                Err(Trouble::new(Exit::Study, "the matrix and its picture cannot be the same file"))
-            }
-            _ => Ok(()),
+        if self.picture.as_ref().is_some_and(|picture| is(picture, &self.output)) {
+            return Err(Trouble::new(Exit::Study, "the matrix and its picture cannot be the same file"));
         }
+        // an ending must not promise what the file is not
+        let ends = |path: &Path, ending: &str| path.extension().is_some_and(|there| there.eq_ignore_ascii_case(ending));
+        let refused = |path: &Path, what: &str| Trouble::new(Exit::Study, format!("cannot write {}: {what}", path.display()));
+        if let Some(picture) = self.picture.as_ref().filter(|path| path.extension().is_some() && !ends(path, "png")) {
+            return Err(refused(picture, "a picture is a PNG; give a name that ends in .png"));
+        }
+        if ends(&self.output, "npz") {
+            return Err(refused(&self.output, "the matrix is no archive; give a name that ends in .npy"));
+        }
+        Ok(())
+    }
+
+    /// That patterns, matrix and file fit into memory together.
+    fn check_memory(&self, values: usize, features: usize) -> Result<()> {
+        let images = values / features.max(1);
+        if images > MOST_IMAGES {
+            return Ok(()); // which is refused for that reason
+        }
+        // patterns in the order that the product wants; the upper triangle, and the same as a file; a whole square, and the same as a file
+        let for_pair_of_images = if self.square { 2 + 4 + 4 } else { 2 + 2 };
+        let needed = values as u64 * 4 + (images as u64).pow(2) * for_pair_of_images;
+        memory::refuse_beyond(needed, &format!("{}: a matrix of {images} images", self.activations))
     }
 
     /// Correlation and cosine distances are drawn from 0 to 1, others from 0 to the largest.
@@ -176,6 +205,8 @@ impl CompareRequest {
             );
             return Err(Trouble::new(Exit::Data, message));
         }
+        // ranks of both, and what sorts them
+        memory::refuse_beyond(a.upper().len() as u64 * 16, "the comparison")?;
         let interval = self.bootstrap.map(|resamples| (resamples, bootstrap(&a, &b, method, resamples as usize, self.seed)));
         let images = a.images();
         let similarity = Prepared::new(a).similarity(&b, method);
@@ -205,6 +236,7 @@ impl CompareRequest {
         }
         let (a, b) = (patterns(&self.a, Distance::Euclidean)?, patterns(&self.b, Distance::Euclidean)?);
         let images = a.0.len() / a.1.max(1);
+        memory::refuse_beyond((a.0.len() + b.0.len()) as u64 * 4, "the comparison")?;
         let cka = linear_cka((&a.0, a.1), (&b.0, b.1)).or_trouble(Exit::Data, || format!("{} and {}", self.a, self.b))?;
         let text = format!("{} linear CKA, {images} images", value(cka));
         Ok(Told { text, object: json!({ "value": cka, "method": "linear-cka", "images": images, "n": images }) })
@@ -217,12 +249,12 @@ fn deliver(path: &Path, bytes: &[u8]) -> Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     match std::fs::metadata(path) {
         Ok(there) if there.is_dir() => Err(Trouble::new(Exit::Failed, format!("{}: it is a folder", cannot()))),
-        Ok(there) if there.is_file() => write_aside(&std::fs::canonicalize(path).or_trouble(Exit::Failed, cannot)?, bytes),
+        Ok(there) if there.is_file() => Ok(write_aside(&std::fs::canonicalize(path).or_trouble(Exit::Failed, cannot)?, bytes)?),
         Ok(_) => {
             let open = std::fs::OpenOptions::new().write(true).open(path);
             open.and_then(|mut file| file.write_all(bytes)).or_trouble(Exit::Failed, cannot)
         }
-        Err(_) => write_aside(path, bytes),
+        Err(_) => Ok(write_aside(path, bytes)?),
     }
 }
 
@@ -237,9 +269,9 @@ fn value(value: Option<f64>) -> String {
     value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.6}"))
 }
 
-/// Activations as images x features. Doubles lose what the distance does not see before they are rounded to singles: the mean of each
-/// pattern and its size, or what all patterns have in common (which linear CKA does not see either).
-fn patterns(place: &str, distance: Distance) -> Result<(Vec<f32>, usize)> {
+/// Activations as images x features. f64 input: whatever the distance is invariant to is subtracted and scaled away first (the mean and
+/// size of each pattern, or what all patterns have in common, as for linear CKA), so that rounding to f32 keeps small differences.
+fn patterns(place: &Place, distance: Distance) -> Result<(Vec<f32>, usize)> {
     let Array { shape, values } = arrays::read(place)?;
     let [images, features @ ..] = shape.as_slice() else {
         return Err(Trouble::new(Exit::Data, format!("{place} holds a single number; activations are images x features")));
@@ -295,8 +327,15 @@ fn largest(values: &[f64]) -> f64 {
 
 /// A dissimilarity matrix: a list is an upper triangle, a square is a whole matrix. Doubles are brought to between 0 and 1, which no
 /// method sees (cosine sees the shift, and gets none), before they are rounded to singles.
-fn matrix(place: &str, method: Method) -> Result<Rdm> {
+fn matrix(place: &Place, method: Method) -> Result<Rdm> {
     let Array { shape, values } = arrays::read(place)?;
+    if let ([rows, columns], values) = (shape.as_slice(), &values)
+        && rows == columns
+    {
+        // of a square the upper triangle is taken, of doubles also in double precision
+        let for_pair_of_images = if matches!(values, Values::F32(_)) { 2 } else { 2 + 4 };
+        memory::refuse_beyond((*rows as u64).pow(2) * for_pair_of_images, &format!("{place}: a matrix of {rows} images"))?;
+    }
     let shift = method != Method::Cosine;
     let spread = |values: &mut [f64]| {
         let least = values.iter().copied().filter(|value| value.is_finite()).fold(f64::INFINITY, f64::min);
@@ -323,10 +362,10 @@ fn matrix(place: &str, method: Method) -> Result<Rdm> {
             return Err(Trouble::new(Exit::Data, message));
         }
     };
-    rdm.or_trouble(Exit::Data, || place.to_owned())
+    rdm.or_trouble(Exit::Data, || place.to_string())
 }
 
-fn sorted(patterns: &[f32], features: usize, labels: &[i64], place: &str) -> Result<Vec<f32>> {
+fn sorted(patterns: &[f32], features: usize, labels: &[i64], place: &Place) -> Result<Vec<f32>> {
     let images = patterns.len() / features.max(1);
     if labels.len() != images {
         return Err(Trouble::new(Exit::Data, format!("{place} has {} labels for {images} images", labels.len())));

@@ -1,64 +1,16 @@
-//! The loop: a case is taken from where it stands to its end, one committed step after the other.
+//! One case, step by step: the method of Moore et al. 2022, Figure 1. `Trial::advance` says what each step does.
 
-use neuro::architecture::Architecture;
-use neuro::images::Stimuli;
-use neuro::measure::{Readings, read_all, representations};
-use neuro::record::{EpochRecord, Phase, Record};
+use ledger::{AskedCase, Checkpoint, Ledger, OpenCase, Outcome, Start};
+use net::Network;
+use neuro::course::{Moment, Step};
+use neuro::record::{EpochRecord, Failure};
 use neuro::representation::Healthy;
-use neuro::responses::{Responses, Showing};
-use neuro::seed::{Address, Seed};
-use neuro::study::{Keep, Study};
+use neuro::seed::Address;
 
-use net::{Device, Network};
-
-use crate::course::{Course, Step};
-use crate::ledger::{OpenCase, Outcome, ReadingFile};
-use crate::npy;
+use crate::lab::{Lab, Unreadable};
+use crate::process::Stop;
 use crate::screen::Screen;
-use crate::trouble::{Exit, OrTrouble, Result, Trouble};
-
-/// Pixels along each side of a stored picture of a dissimilarity matrix, unless there are fewer images.
-const PICTURE_SIDE: usize = 200;
-
-/// What all cases of a study share.
-pub struct Lab<'a> {
-    /// The study.
-    pub study: &'a Study,
-    /// Its images.
-    pub stimuli: &'a Stimuli,
-    /// Which of them are shown when the network is read.
-    pub showing: Showing,
-    /// Its network, as a list of parts.
-    pub architecture: Architecture,
-    /// Where networks live.
-    pub device: Device,
-    /// The weights that schooling starts from, if the study names any.
-    pub given_weights: Option<GivenWeights>,
-    /// Asked before each step; true stops the work there.
-    pub halt: &'a dyn Fn() -> bool,
-}
-
-/// A file of weights to start from.
-pub struct GivenWeights {
-    /// The file as messages name it.
-    pub shown: String,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
-
-impl GivenWeights {
-    /// Puts the weights into a healthy network.
-    fn teach(&self, network: &mut Network) -> Result<()> {
-        network.restore(&self.bytes).or_trouble(Exit::Data, || self.shown.clone())?;
-        if network.lesion().lost() > 0 {
-            let message =
-                format!("{}: these weights have a lesion (masks with lost synapses), and a subject starts healthy", self.shown);
-            return Err(Trouble::new(Exit::Data, message));
-        }
-        network.rest();
-        Ok(())
-    }
-}
+use crate::trouble::{Exit, Result, Trouble};
 
 /// How far a case was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +20,35 @@ pub enum End {
     /// To where it was asked to stop.
     Halted,
     /// To where its network failed, and would again; why.
-    Failed(String),
+    Failed(Failure),
+}
+
+/// A case at work: a subject's schooling, or an arm on a subject.
+pub struct Trial<'a> {
+    /// What all cases share.
+    pub lab: &'a Lab<'a>,
+    /// Where cases lie.
+    pub ledger: &'a Ledger,
+    /// What is wanted of this one.
+    pub asked: &'a AskedCase,
+    /// What is committed of it.
+    pub open: OpenCase,
+    /// The healthy network's responses, with which later ones are compared; none for a subject, which is compared with itself.
+    pub healthy: Option<&'a Healthy>,
+    /// When to stop.
+    pub stop: &'a Stop,
+    /// Whether two builds may learn in one case.
+    pub mix_builds: bool,
+    /// Whether a step that failed is tried again.
+    pub retry_failed: bool,
+    /// Where progress is shown.
+    pub screen: &'a mut Screen,
+}
+
+/// The network, and how many steps of the course lie behind it.
+struct Patient {
+    network: Network,
+    behind: u64,
 }
 
 /// Why a step was not carried out.
@@ -79,185 +59,204 @@ enum Setback {
     Trouble(Trouble),
 }
 
+impl Trial<'_> {
+    /// Carries the case to its end. Each step is made durable before the next begins. What is there already is not done again: work goes
+    /// from one thing that is wanted and missing to the next, each from the nearest checkpoint.
+    pub fn run(mut self) -> Result<End> {
+        let mut patient: Option<Patient> = None;
+        while let Some(needed) = self.open.case().missing(&self.asked.wanted) {
+            // what lies before a failure can be read and kept; the step that failed would fail again
+            if let Some(failure) =
+                self.open.case().failure.clone().filter(|_| needed >= self.open.case().done && !self.retry_failed)
+            {
+                return Ok(End::Failed(failure));
+            }
+            let mut now = self.brought_near(patient, needed)?;
+            let step = self.asked.wanted.course.step(now.behind).expect("something is missing, so there is a step to it");
+            if !self.is_read(step) {
+                if self.stop.is_now() {
+                    return Ok(End::Halted);
+                }
+                if let Some(failure) = self.take(&mut now, step)? {
+                    return Ok(End::Failed(failure));
+                }
+            }
+            now.behind += 1;
+            patient = Some(now);
+        }
+        Ok(End::Done)
+    }
+
+    /// Carries out one step and commits it, or commits that the network failed at it.
+    fn take(&mut self, now: &mut Patient, step: Step) -> Result<Option<Failure>> {
+        self.screen.begin(&self.title(step));
+        match self.advance(&mut now.network, step) {
+            Ok(outcome) => {
+                self.screen.finished(&outcome);
+                self.open.commit(step, now.behind, outcome, &self.asked.wanted)?;
+                Ok(None)
+            }
+            Err(Setback::Network(reason)) => {
+                let failure = Failure { at: self.course_title(step), reason };
+                self.open.fail(failure.clone())?;
+                Ok(Some(failure))
+            }
+            Err(Setback::Trouble(trouble)) => Err(trouble),
+        }
+    }
+
+    /// Carries out one step: loss, lesson, or reading.
+    fn advance(&mut self, network: &mut Network, step: Step) -> std::result::Result<Outcome, Setback> {
+        match step {
+            Step::Injure { .. } => {
+                self.refuse_other_build()?;
+                network.suffer(&self.asked.wanted.course.injury, self.asked.seeds.injury);
+                Ok(Outcome { state: Some(network.state()), ..Outcome::default() })
+            }
+            Step::Learn { stage, epoch } => {
+                self.refuse_other_build()?;
+                let epoch = self.learn(network, stage, epoch)?;
+                Ok(Outcome { state: Some(network.state()), epoch: Some(epoch), ..Outcome::default() })
+            }
+            Step::Perceive { stage, phase } => {
+                let now = self.lab.perceive(network, self.screen)?;
+                let questions = self.asked.wanted.questions.clone();
+                let moment = Moment { stage, phase };
+                let reading = match self.healthy {
+                    Some(healthy) => self.lab.read(healthy, &now, network, moment, questions),
+                    // the subject itself is what later networks are compared with
+                    None => self.lab.read(&self.lab.healthy(now.clone()), &now, network, moment, questions),
+                }?;
+                Ok(Outcome { reading: Some(reading), ..Outcome::default() })
+            }
+        }
+    }
+
+    /// One epoch. Momentum starts at rest in each lesson, and nothing of it is kept after the last epoch.
+    fn learn(&mut self, network: &mut Network, stage: u32, epoch: u32) -> std::result::Result<EpochRecord, Setback> {
+        let lesson = self.asked.wanted.course.lesson.as_ref().expect("a course with epochs has a lesson");
+        if epoch == 0 {
+            network.rest();
+        }
+        let at = Address { stage, epoch, item: 0 };
+        let (train, data) = (&self.lab.stimuli.train, self.asked.seeds.data);
+        let outcome = network
+            .learn_epoch(lesson, train, data, at, &mut |images| self.screen.learned(images))
+            .map_err(|diverged| Setback::Network(diverged.to_string()))?;
+        if epoch + 1 == lesson.epochs {
+            network.rest();
+        }
+        Ok(EpochRecord { step: stage, epoch: epoch + 1, loss: outcome.loss, accuracy: outcome.accuracy })
+    }
+
+    /// Whether a step is a reading that is there already.
+    fn is_read(&self, step: Step) -> bool {
+        match step {
+            Step::Perceive { stage, phase } => {
+                self.open.case().reading(Moment { stage, phase }, &self.asked.wanted.questions).is_some()
+            }
+            Step::Injure { .. } | Step::Learn { .. } => false,
+        }
+    }
+
+    /// The network from which what is needed is reached soonest: the one at hand, the nearest checkpoint, or how the case begins.
+    fn brought_near(&self, at_hand: Option<Patient>, needed: u64) -> Result<Patient> {
+        let nearest = self.open.case().nearest_state(needed);
+        let nearest_behind = nearest.map_or(0, |state| state.after);
+        match (at_hand, nearest) {
+            (Some(patient), _) if (nearest_behind..=needed).contains(&patient.behind) => Ok(patient),
+            (_, Some(state)) => {
+                let from = || format!("{} cannot be gone on with", self.open.folder().display());
+                let network = self.lab.restored(&self.open.state(state)?, from)?;
+                Ok(Patient { network, behind: state.after })
+            }
+            (_, None) => Ok(Patient { network: self.begin()?, behind: 0 }),
+        }
+    }
+
+    /// The network as the case begins.
+    fn begin(&self) -> Result<Network> {
+        let checkpoint = match &self.asked.spec.start {
+            Start::Seed(seed) => Checkpoint::Newborn(*seed),
+            Start::Weights(sha256) => Checkpoint::Given(sha256.clone()),
+            Start::Case { key, step } => self.ledger.checkpoint(key, *step)?.ok_or_else(gone)?,
+        };
+        self.lab.network_of(&checkpoint)
+    }
+
+    fn refuse_other_build(&self) -> Result<()> {
+        if self.mix_builds { Ok(()) } else { Ok(self.open.refuse_other_build()?) }
+    }
+
+    /// A step in words: "seed 1, retrained, step 3 of 15: epoch 2 of 3".
+    fn title(&self, step: Step) -> String {
+        let case = case_name(self.asked);
+        let course = self.course_title(step);
+        if *self.asked.wanted.course.stages.start() == 0 && matches!(step, Step::Perceive { .. }) {
+            format!("{case}: {course}")
+        } else {
+            format!("{case}, {course}")
+        }
+    }
+
+    /// The same without the case.
+    fn course_title(&self, step: Step) -> String {
+        let course = &self.asked.wanted.course;
+        let (epochs, last) = (course.epochs_per_stage(), course.stages.end());
+        match step {
+            Step::Learn { stage: 0, epoch } => format!("schooling: epoch {} of {epochs}", epoch + 1),
+            Step::Perceive { stage: 0, .. } => "reading the healthy network".to_owned(),
+            Step::Injure { stage } => format!("step {stage} of {last}: losing synapses"),
+            Step::Learn { stage, epoch } => format!("step {stage} of {last}: epoch {} of {epochs}", epoch + 1),
+            Step::Perceive { stage, phase } => format!("step {stage} of {last}: reading ({phase})"),
+        }
+    }
+}
+
+impl Lab<'_> {
+    /// The network of a checkpoint.
+    pub fn network_of(&self, checkpoint: &Checkpoint) -> Result<Network> {
+        match checkpoint {
+            Checkpoint::State(bytes) => self.restored(bytes, || "a checkpoint cannot be used".to_owned()),
+            Checkpoint::Newborn(seed) => Ok(self.newborn(*seed)),
+            Checkpoint::Given(sha256) => self.taught_elsewhere(sha256),
+        }
+    }
+}
+
+/// A checkpoint was there a moment ago.
+pub(crate) fn gone() -> Trouble {
+    let message = "the network that a case starts from is no longer kept: another process works on an earlier version of the study. Run \
+                   the same command again when that has ended";
+    Trouble::new(Exit::Failed, message)
+}
+
+/// A case in words: "seed 1, retrained".
+pub fn case_name(asked: &AskedCase) -> String {
+    let seeds = asked.seeds;
+    let subject = if seeds.network == seeds.data {
+        format!("seed {}", seeds.network.0)
+    } else {
+        format!("seeds network {} data {}", seeds.network.0, seeds.data.0)
+    };
+    match &asked.arm {
+        // trials that differ in the injury alone have one subject
+        Some(arm) if seeds.injury != seeds.network && seeds.injury != seeds.data => {
+            format!("{subject}, injury {}, {arm}", seeds.injury.0)
+        }
+        Some(arm) => format!("{subject}, {arm}"),
+        None => subject,
+    }
+}
+
 impl From<Trouble> for Setback {
     fn from(trouble: Trouble) -> Self {
         Setback::Trouble(trouble)
     }
 }
 
-/// A healthy network, as the trials of its seed start from it.
-pub struct Subject {
-    state: Vec<u8>,
-    healthy: Healthy,
-}
-
-/// Carries one case to its end. Each step is made durable before the next begins.
-///
-/// A trial starts from its `subject`; a subject's own schooling has none yet.
-pub fn run(lab: &Lab<'_>, open: &mut OpenCase, course: &Course, subject: Option<&Subject>, screen: &mut Screen) -> Result<End> {
-    let mut network = lab.network(open, subject)?;
-    while let Some(&step) = course.steps.get(open.case.steps_done) {
-        if (lab.halt)() {
-            return Ok(End::Halted);
-        }
-        screen.begin(&title(open, course, step));
-        let outcome = match advance(lab, open, &mut network, course, step, subject, screen) {
-            Ok(outcome) => outcome,
-            Err(Setback::Network(reason)) => return Ok(End::Failed(format!("{}: {reason}", title(open, course, step)))),
-            Err(Setback::Trouble(trouble)) => return Err(trouble),
-        };
-        screen.finished(&outcome);
-        open.commit(outcome, lab.study.keep == Keep::EveryReading)?;
-    }
-    Ok(End::Done)
-}
-
-/// Carries out one step.
-fn advance(
-    lab: &Lab<'_>,
-    open: &OpenCase,
-    network: &mut Network,
-    course: &Course,
-    step: Step,
-    subject: Option<&Subject>,
-    screen: &mut Screen,
-) -> std::result::Result<Outcome, Setback> {
-    match step {
-        Step::Injure { .. } => {
-            network.suffer(&course.injury, open.case.seeds.injury);
-            Ok(Outcome { state: Some(network.state()), ..Outcome::default() })
-        }
-        Step::Learn { stage, epoch } => {
-            let epoch = learn(lab, open, network, course, stage, epoch, screen)?;
-            Ok(Outcome { state: Some(network.state()), epoch: Some(epoch), ..Outcome::default() })
-        }
-        Step::Perceive { stage, phase } => {
-            let now = lab.perceive(network, screen);
-            let reading = match subject {
-                Some(subject) => lab.read(&subject.healthy, &now, network, stage, phase),
-                // the subject itself is what later networks are compared with
-                None => lab.read(&lab.healthy(now.clone()), &now, network, stage, phase),
-            };
-            let reading = reading.map_err(|error| Setback::Network(error.to_string()))?;
-            Ok(Outcome { reading: Some(reading), ..Outcome::default() })
-        }
-    }
-}
-
-/// One epoch. Momentum starts at rest in each lesson, and nothing of it is kept after the last epoch.
-fn learn(
-    lab: &Lab<'_>,
-    open: &OpenCase,
-    network: &mut Network,
-    course: &Course,
-    stage: u32,
-    epoch: u32,
-    screen: &mut Screen,
-) -> std::result::Result<EpochRecord, Setback> {
-    let lesson = course.lesson.as_ref().expect("a course with epochs has a lesson");
-    if epoch == 0 {
-        network.rest();
-    }
-    let at = Address { stage, epoch, item: 0 };
-    let outcome = network
-        .learn_epoch(lesson, &lab.stimuli.train, open.case.seeds.data, at, &mut |images| screen.learned(images))
-        .map_err(|diverged| Setback::Network(diverged.to_string()))?;
-    if epoch + 1 == lesson.epochs {
-        network.rest();
-    }
-    Ok(EpochRecord { step: stage, epoch: epoch + 1, loss: outcome.loss, accuracy: outcome.accuracy })
-}
-
-impl Lab<'_> {
-    /// The network as it was after the last committed step of this case, or as the case begins.
-    fn network(&self, open: &OpenCase, subject: Option<&Subject>) -> Result<Network> {
-        let mut network = self.newborn(open.case.seeds.network);
-        if let Some(bytes) = open.state()? {
-            network
-                .restore(&bytes)
-                .or_trouble(Exit::Refused, || format!("{} cannot be gone on with", open.folder().display()))?;
-        } else if let Some(subject) = subject {
-            network.restore(&subject.state).or_trouble(Exit::Refused, || "the healthy network cannot be used".to_owned())?;
-        } else if let Some(given) = &self.given_weights {
-            given.teach(&mut network)?;
-        }
-        Ok(network)
-    }
-
-    fn newborn(&self, seed: Seed) -> Network {
-        Network::newborn(self.architecture.clone(), &self.stimuli.train, seed, self.device)
-    }
-
-    /// Whether the weights that the study gives can be used, if it gives any: asked before anything is begun.
-    pub fn check_given_weights(&self) -> Result<()> {
-        self.given_weights.as_ref().map_or(Ok(()), |given| given.teach(&mut self.newborn(Seed(0))))
-    }
-
-    /// The healthy network of a finished schooling, read once more as the yardstick of its trials.
-    pub fn subject(&self, schooled: &OpenCase, screen: &mut Screen) -> Result<Subject> {
-        screen.begin(&format!("{}: showing the healthy network the probe", subject_name(schooled)));
-        let network = self.network(schooled, None)?;
-        let healthy = self.healthy(self.perceive(&network, screen));
-        Ok(Subject { state: network.state(), healthy })
-    }
-
-    fn perceive(&self, network: &Network, screen: &mut Screen) -> Responses {
-        network.perceive(&self.stimuli.test, &self.showing, &self.study.probe.layers, &mut |images| screen.perceived(images))
-    }
-
-    /// Responses as the yardstick of others.
-    fn healthy(&self, responses: Responses) -> Healthy {
-        Healthy::new(responses, representations(&self.study.measures, &self.study.probe.layers))
-    }
-
-    /// All that the study's measures say of these responses, with the files that go with them.
-    fn read(
-        &self,
-        healthy: &Healthy,
-        now: &Responses,
-        network: &Network,
-        step: u32,
-        phase: Phase,
-    ) -> std::result::Result<(Record, Vec<ReadingFile>), rsa::PatternsError> {
-        let Study { measures, probe, .. } = self.study;
-        let Readings { readings, pictures } = read_all(measures, &probe.layers, healthy, now, &self.showing, PICTURE_SIDE)?;
-        let lesion = network.lesion();
-        let record = Record { step, phase, fraction_lost: lesion.fraction_lost(), synapses_lost: lesion.lost(), readings };
-
-        let predictions = ReadingFile { name: "predictions.npy".to_owned(), bytes: npy::labels(&now.answers.predictions) };
-        let pictures = pictures.into_iter().map(|(layer, picture)| ReadingFile {
-            name: format!("rdm-{layer}.npy"),
-            bytes: npy::square(picture.side, &picture.values),
-        });
-        Ok((record, std::iter::once(predictions).chain(pictures).collect()))
-    }
-}
-
-fn subject_name(open: &OpenCase) -> String {
-    let seeds = open.case.seeds;
-    if seeds.network == seeds.data {
-        format!("seed {}", seeds.network.0)
-    } else {
-        format!("seeds network {} data {}", seeds.network.0, seeds.data.0)
-    }
-}
-
-/// A step in words: "seed 1, retrained, step 3 of 15: epoch 2 of 3".
-fn title(open: &OpenCase, course: &Course, step: Step) -> String {
-    let case = match &open.case.arm {
-        // trials that differ in the injury alone have one subject
-        Some(arm) if open.case.seeds.injury != open.case.seeds.network && open.case.seeds.injury != open.case.seeds.data => {
-            format!("{}, injury {}, {arm}", subject_name(open), open.case.seeds.injury.0)
-        }
-        Some(arm) => format!("{}, {arm}", subject_name(open)),
-        None => subject_name(open),
-    };
-    let epochs = course.lesson.as_ref().map_or(0, |lesson| lesson.epochs);
-    match step {
-        Step::Learn { stage: 0, epoch } => format!("{case}, schooling: epoch {} of {epochs}", epoch + 1),
-        Step::Perceive { stage: 0, .. } => format!("{case}: reading the healthy network"),
-        Step::Injure { stage } => format!("{case}, step {stage} of {}: losing synapses", course.stages()),
-        Step::Learn { stage, epoch } => format!("{case}, step {stage} of {}: epoch {} of {epochs}", course.stages(), epoch + 1),
-        Step::Perceive { stage, phase } => format!("{case}, step {stage} of {}: reading ({phase})", course.stages()),
+impl From<Unreadable> for Setback {
+    fn from(unreadable: Unreadable) -> Self {
+        Setback::Network(unreadable.to_string())
     }
 }

@@ -2,7 +2,7 @@
 //! gradient is written to; so each weight is touched once, in pieces that stay in the caches while they are multiplied.
 
 use crate::gemm::{Outer, Product, Soon};
-use crate::product;
+use crate::maps::product;
 use crate::scratch::{Scratch, Target, scratch, written};
 use crate::simd::{BLOCK, Lanes, Simd, Work};
 use crate::threads::{each, pieces};

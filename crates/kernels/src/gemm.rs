@@ -121,7 +121,7 @@ impl Strip {
                 let (a, b) = (self.a.add(block * self.a_block), self.b.add(block * BLOCK * BLOCK));
                 let soon = self.soon.at.wrapping_add(block * self.soon.by_block);
                 for k in 0..BLOCK {
-                    L::expect_later(soon.wrapping_add(k * self.soon.by_step));
+                    L::prefetch_second_level(soon.wrapping_add(k * self.soon.by_step));
                     let b = L::load(b.add(k * BLOCK));
                     for (r, sum) in sums.iter_mut().enumerate() {
                         *sum = L::splat(*a.add(r * BLOCK + k)).times_plus(b, *sum);

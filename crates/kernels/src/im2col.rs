@@ -3,13 +3,13 @@
 //!
 //! Also the first layer's: with three input channels there is little for Winograd's algorithm to save.
 
-use crate::convolution::{Backward, Forward};
+use crate::call::{Backward, Convolution, ConvolutionGradients, Forward};
 use crate::gemm::{Outer, Product};
+use crate::maps::Maps;
 use crate::pool::half;
 use crate::scratch::{Scratch, Target, scratch, written};
 use crate::simd::{BLOCK, Lanes, Work};
 use crate::threads::{each, part, parts};
-use crate::{Convolution, ConvolutionGradients, Maps};
 use std::ops::Range;
 
 /// How many output pixels go through together.

@@ -2,8 +2,8 @@
 //!
 //! Activations are `f32` slices in the order image, row, column, channel (channels last), so that a vector of sixteen
 //! numbers is sixteen channels of one pixel. Weights are in PyTorch's order: `[output, input, kernel row, kernel column]` for
-//! convolutions, `[output, input]` for dense layers. Results are new vectors, but for [`descend`] and [`add_panel_products`], which
-//! change what they are given.
+//! convolutions, `[output, input]` for dense layers. Every kernel returns a new vector, except [`descend`] and [`add_panel_products`],
+//! which update in place.
 //!
 //! | operation | forward | backward |
 //! |---|---|---|
@@ -13,7 +13,7 @@
 //! | the same and a max-pool | [`normalise_by_batch_and_pool`] | [`normalise_by_batch_and_pool_back`] |
 //! | max-pool 2×2 | [`pool()`] | [`pool_back`] |
 //! | dense layer, with bias and ReLU | [`dense()`] | [`dense_back`] |
-//! | stochastic gradient descent with lost weights | [`descend`] | |
+//! | SGD step with lost weights held at 0 (a pruning mask) | [`descend`] | |
 //! | products of sixteen vectors with sixteen | [`add_panel_products`] | |
 //!
 //! ```
@@ -49,9 +49,9 @@
 //! # What is promised
 //!
 //! - Results are the same bits whatever the number of threads: what is summed by several threads is cut by the shape alone and added in
-//!   order. Different instruction sets round differently.
+//!   order. Different instruction sets round differently; [`Simd::pin`] chooses one for the whole process.
 //! - A forward convolution gives the same bits for an image whatever else is in the batch.
-//! - What is not a number is not hidden: it passes ReLU and max-pool.
+//! - NaN propagates through ReLU and max-pool.
 //! - Lost weights and their velocities are exactly +0.0 after [`descend`].
 //! - Work is shared out among rayon's current pool (`ThreadPool::install` chooses another).
 //! - Slices of the wrong length are a mistake of the calling code: a panic that says which.
@@ -66,15 +66,18 @@
 //! - Lavin, Gray (2016) Fast algorithms for convolutional neural networks. *CVPR*, 4013-4021.
 //! - Winograd (1980) Arithmetic complexity of computations. *SIAM CBMS-NSF* 33.
 
+mod call;
 mod convolution;
 mod dense;
 mod descent;
 mod gemm;
 mod im2col;
+mod maps;
 mod memory;
 mod normalisation;
 mod panel;
 mod pool;
+mod processor;
 mod scratch;
 mod simd;
 #[cfg(test)]
@@ -82,43 +85,19 @@ mod tests;
 mod threads;
 mod winograd;
 
-pub use convolution::{Convolution, ConvolutionGradients, Finish, convolve, convolve_and, convolve_back};
+pub use call::{Convolution, ConvolutionGradients, Finish};
+pub use convolution::{convolve, convolve_and, convolve_back};
 pub use dense::{Dense, DenseGradients, dense, dense_back};
 pub use descent::{Descent, descend};
 #[doc(hidden)]
 pub use gemm::{multiply_in_cache, multiply_transposed_in_cache};
+pub use maps::Maps;
 pub use memory::{keep_pages, use_large_pages};
+pub use normalisation::pooled::{normalise_by_batch_and_pool, normalise_by_batch_and_pool_back};
 pub use normalisation::{
-    Normalisation, NormalisationGradients, Normalised, normalise_by, normalise_by_batch, normalise_by_batch_and_pool,
-    normalise_by_batch_and_pool_back, normalise_by_batch_back,
+    Normalisation, NormalisationGradients, Normalised, normalise_by, normalise_by_batch, normalise_by_batch_back,
 };
 pub use panel::add_panel_products;
 pub use pool::{pool, pool_back};
-pub use simd::Simd;
-
-/// How many maps (images, or what a layer made of them) there are, and how large each is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Maps {
-    /// The number of maps.
-    pub images: usize,
-    /// Rows of each.
-    pub height: usize,
-    /// Columns of each.
-    pub width: usize,
-}
-
-impl Maps {
-    /// The number of pixels of all maps.
-    ///
-    /// # Panics
-    /// If there are more than memory can hold.
-    #[must_use]
-    pub fn pixels(self) -> usize {
-        product(&[self.images, self.height, self.width])
-    }
-}
-
-/// The product of sizes. Slices are held against it, so it must not wrap around.
-fn product(sizes: &[usize]) -> usize {
-    sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size)).expect("as many numbers as memory can hold")
-}
+pub use processor::processor;
+pub use simd::{Simd, SimdError};

@@ -22,8 +22,8 @@ pub fn keep_pages() {
     }
 }
 
-/// Has the next 4 GiB lie on pages of 2 MiB in place of 4 KiB, where the transforms of a convolution, which write to many places at a
-/// time, are faster. Costs: memory grows in steps of 2 MiB, and a page costs more when it is touched first, so it is for work that goes on
+/// Asks for 2 MiB huge pages for the next 4 GiB of heap. There the transforms of a convolution, which write to many places at a
+/// time, are faster than on pages of 4 KiB. Costs: memory grows in steps of 2 MiB, and a page costs more when it is touched first, so it is for work that goes on
 /// for a while and uses its memory again.
 ///
 /// Call it behind [`keep_pages`], before threads are started. Does something where that does, on x86-64.

@@ -7,9 +7,7 @@
 //!
 //! The way back needs the input alone: which outputs the ReLU let pass, it computes anew, to the same bits. Memory is slower than that.
 
-mod pooled;
-
-pub use pooled::{normalise_by_batch_and_pool, normalise_by_batch_and_pool_back};
+pub(crate) mod pooled;
 
 use crate::scratch::{Scratch, Target, scratch, written};
 use crate::simd::{BLOCK, Lanes, Simd, Work, read, write};
@@ -33,7 +31,7 @@ pub struct Normalisation<'a> {
     pub epsilon: f32,
 }
 
-/// What [`normalise_by_batch`] and [`normalise_by_batch_and_pool`] compute.
+/// What [`normalise_by_batch`] and [`normalise_by_batch_and_pool`](crate::normalise_by_batch_and_pool) compute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalised {
     /// `[image, row, column, channel]`; behind a pool with half as many rows and columns.
@@ -44,7 +42,7 @@ pub struct Normalised {
     pub variance: Vec<f32>,
 }
 
-/// What [`normalise_by_batch_back`] and [`normalise_by_batch_and_pool_back`] compute.
+/// What [`normalise_by_batch_back`] and [`normalise_by_batch_and_pool_back`](crate::normalise_by_batch_and_pool_back) compute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NormalisationGradients {
     /// `[image, row, column, channel]`

@@ -1,9 +1,9 @@
 //! Max-pooling 2×2.
 
+use crate::maps::{Maps, product};
 use crate::scratch::{Target, written};
 use crate::simd::{BLOCK, Lanes, Simd, Work, read};
 use crate::threads::pieces;
-use crate::{Maps, product};
 use std::ops::Range;
 
 /// The largest of each 2×2 pixels, channel by channel, with stride 2; an odd last row or column is left out.

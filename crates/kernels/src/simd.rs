@@ -9,12 +9,16 @@
 //! down from there is `#[inline(always)]`: it becomes part of the marked function. (Closures cannot be marked so, and
 //! hot code here has none.)
 
+mod lanes;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use lanes::{BLOCK, Lanes, Work, read, write};
+
 use std::cell::Cell;
-use std::ops::{Add, Mul, Sub};
+use std::str::FromStr;
+use std::sync::OnceLock;
 
 /// An instruction set that the kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,55 @@ impl std::fmt::Display for Simd {
         })
     }
 }
+
+impl FromStr for Simd {
+    type Err = SimdError;
+
+    /// `avx512`, `avx2` or `portable`; also as they are displayed.
+    fn from_str(name: &str) -> Result<Simd, SimdError> {
+        match name.to_ascii_lowercase().replace('-', "").as_str() {
+            "avx512" => Ok(Simd::Avx512),
+            "avx2" => Ok(Simd::Avx2),
+            "portable" => Ok(Simd::Portable),
+            _ => Err(SimdError::Unknown(name.chars().take(40).collect())),
+        }
+    }
+}
+
+/// Why an instruction set cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SimdError {
+    /// A word that names none.
+    Unknown(String),
+    /// This processor lacks it.
+    Lacking(Simd),
+    /// Another one was pinned before.
+    Pinned {
+        /// The one that was.
+        before: Simd,
+        /// The one that was asked for.
+        now: Simd,
+    },
+}
+
+impl std::fmt::Display for SimdError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SimdError::Unknown(name) => write!(f, "there is no instruction set {name:?}; choose avx512, avx2 or portable"),
+            SimdError::Lacking(simd) => {
+                let available = Simd::ALL.into_iter().filter(|simd| simd.is_available());
+                let names: Vec<String> = available.map(|simd| simd.to_string()).collect();
+                write!(f, "this processor cannot do {simd}; choose {}", names.join(" or "))
+            }
+            SimdError::Pinned { before, now } => write!(f, "this process already uses {before}, so it cannot change to {now}"),
+        }
+    }
+}
+
+impl std::error::Error for SimdError {}
+
+/// The instruction set of all threads, see [`Simd::pin`].
+static PINNED: OnceLock<Simd> = OnceLock::new();
 
 thread_local! {
     static FORCED: Cell<Option<Simd>> = const { Cell::new(None) };
@@ -65,12 +118,27 @@ impl Simd {
         }
     }
 
-    /// The instruction set that a kernel called now, from this thread, will use: the forced one (see [`Simd::force`]) or else
-    /// the best that the processor can do.
+    /// The instruction set that a kernel called now, from this thread, will use: the forced one (see [`Simd::force`]), or else the
+    /// pinned one (see [`Simd::pin`]), or else the best that the processor can do.
     #[must_use]
     pub fn current() -> Simd {
         let best = || Simd::ALL.into_iter().find(|simd| simd.is_available()).unwrap_or(Simd::Portable);
-        FORCED.get().unwrap_or_else(best)
+        FORCED.get().or_else(|| PINNED.get().copied()).unwrap_or_else(best)
+    }
+
+    /// Has all threads of this process use this instruction set in place of the best one, so that processors of different kinds give
+    /// the same bits. Call it once, before any work.
+    ///
+    /// # Errors
+    /// If this processor lacks it, or another one was pinned before.
+    pub fn pin(self) -> Result<(), SimdError> {
+        if !self.is_available() {
+            return Err(SimdError::Lacking(self));
+        }
+        match *PINNED.get_or_init(|| self) {
+            before if before == self => Ok(()),
+            before => Err(SimdError::Pinned { before, now: self }),
+        }
     }
 
     /// Does `work` with this instruction set in place of the best one, in kernels that are called from this thread. For tests
@@ -107,109 +175,6 @@ impl Simd {
             Simd::Avx2 | Simd::Avx512 => unreachable!("{self:?} is not available here"),
         }
     }
-}
-
-/// A piece of work that can be done with any instruction set. Implementations of `run` are `#[inline(always)]`.
-pub(crate) trait Work {
-    /// What is left when it is done.
-    type Output;
-    /// Does it, with vectors of the kind `L`.
-    fn run<L: Lanes>(self) -> Self::Output;
-}
-
-/// How many numbers a vector has, on every instruction set; channels are counted in blocks of so many.
-pub(crate) const BLOCK: usize = 16;
-
-/// Sixteen numbers side by side. All methods are `#[inline(always)]`.
-///
-/// Values of the AVX types come into being only inside [`Simd::run`], which knows that the processor has the instructions;
-/// that is the argument of every call of an intrinsic in their implementations.
-pub(crate) trait Lanes: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
-    /// How many rows of sixteen sums a product keeps in registers.
-    const ROWS: usize;
-
-    /// Does a piece of work in a function of its own, to keep the calling function small.
-    fn call<W: Work>(work: W) -> W::Output;
-
-    /// The same number sixteen times.
-    fn splat(value: f32) -> Self;
-
-    /// Sixteen numbers from memory, at any address.
-    ///
-    /// # Safety
-    /// Sixteen numbers can be read from there.
-    unsafe fn load(from: *const f32) -> Self;
-
-    /// The first `count` lanes from memory, zeros in the others.
-    ///
-    /// # Safety
-    /// `count` numbers, at most sixteen, can be read from there.
-    unsafe fn load_first(from: *const f32, count: usize) -> Self;
-
-    /// Hints that the sixteen numbers there will be wanted soon. Any address will do.
-    fn expect(at: *const f32);
-
-    /// Hints that the sixteen numbers there will be wanted a little later: they go to the second-level cache. Any address will do.
-    fn expect_later(at: *const f32);
-
-    /// Writes sixteen numbers, at any address.
-    ///
-    /// # Safety
-    /// Sixteen numbers can be written there.
-    unsafe fn store(self, to: *mut f32);
-
-    /// Writes the first `count` lanes.
-    ///
-    /// # Safety
-    /// `count` numbers, at most sixteen, can be written there.
-    unsafe fn store_first(self, to: *mut f32, count: usize);
-
-    /// `self * factor + addend`, rounded once where the instruction set can.
-    fn times_plus(self, factor: Self, addend: Self) -> Self;
-
-    /// `max(self, 0)`; what is not a number stays so.
-    fn relu(self) -> Self;
-
-    /// The larger of the two; not a number if either is not.
-    fn larger(self, other: Self) -> Self;
-
-    /// `self` where `output` is not `<= 0`, else +0: how a gradient passes back through a ReLU with that output.
-    fn through_relu(self, output: Self) -> Self;
-
-    /// The first: `self` where `a == b`, else +0. The second: the other way round.
-    fn where_equal(self, a: Self, b: Self) -> (Self, Self);
-
-    /// `self` where the byte is not 0, else +0.
-    ///
-    /// # Safety
-    /// Sixteen bytes can be read from there.
-    unsafe fn keep(self, alive: *const u8) -> Self;
-
-    /// Turns sixteen rows of sixteen numbers into columns; rows begin `from_row` and `to_row` numbers apart.
-    ///
-    /// # Safety
-    /// Sixteen numbers can be read or written at the beginning of each of the sixteen rows; the two do not overlap.
-    unsafe fn transpose(from: *const f32, from_row: usize, to: *mut f32, to_row: usize);
-}
-
-/// Reads the `filled` channels of a block, zeros in the other lanes.
-///
-/// # Safety
-/// `filled` numbers, at most sixteen, can be read from there.
-#[inline(always)]
-pub(crate) unsafe fn read<L: Lanes>(from: *const f32, filled: usize) -> L {
-    // SAFETY: what the caller promises.
-    unsafe { if filled == BLOCK { L::load(from) } else { L::load_first(from, filled) } }
-}
-
-/// Writes the `filled` channels of a block.
-///
-/// # Safety
-/// `filled` numbers, at most sixteen, can be written there.
-#[inline(always)]
-pub(crate) unsafe fn write<L: Lanes>(numbers: L, to: *mut f32, filled: usize) {
-    // SAFETY: what the caller promises.
-    unsafe { if filled == BLOCK { numbers.store(to) } else { numbers.store_first(to, filled) } }
 }
 
 #[cfg(test)]

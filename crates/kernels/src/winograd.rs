@@ -24,10 +24,8 @@
 pub(crate) mod large;
 pub(crate) mod small;
 mod tiles;
-mod transform;
+pub(crate) mod transform;
 mod weights;
-
-pub(crate) use transform::{Centre, Lavin, Toeplitz};
 
 use crate::simd::BLOCK;
 
@@ -59,4 +57,10 @@ impl Layout {
     fn at(self, point: usize, block: usize) -> usize {
         point * self.point() + block * self.block()
     }
+}
+
+/// The sum over parts of the bias gradient.
+fn sum_bias(parts: &[f32], count: usize, outputs: usize) -> Vec<f32> {
+    let length = parts.len() / count;
+    (0..outputs).map(|i| (0..count).map(|part| f64::from(parts[part * length + i])).sum::<f64>() as f32).collect()
 }

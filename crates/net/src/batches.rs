@@ -6,7 +6,7 @@ use neuro::images::Images;
 use neuro::lesson::Augmentation;
 use neuro::seed::{Address, Purpose, Seed};
 
-use crate::network::Retina;
+use crate::retina::Retina;
 
 /// Batches that wait ready.
 const AHEAD: usize = 3;
@@ -37,7 +37,7 @@ impl Order<'_> {
         std::thread::scope(|scope| {
             let (sender, receiver) = sync_channel(AHEAD);
             scope.spawn(move || {
-                let activity = activity_of_bytes(self.retina);
+                let activity = self.retina.activity_of_bytes();
                 for (index, chunk) in self.sequence.chunks(self.batch).enumerate() {
                     // the receiver is gone when the work failed
                     if sender.send(self.prepare(index, chunk, &activity)).is_err() {
@@ -84,12 +84,6 @@ impl Order<'_> {
             }
         }
     }
-}
-
-/// What each byte becomes, in each channel.
-fn activity_of_bytes(retina: &Retina) -> Vec<[f32; 256]> {
-    let activity = |&(mean, deviation): &(f32, f32)| std::array::from_fn(|byte| (byte as f32 - mean) / deviation);
-    retina.channels.iter().map(activity).collect()
 }
 
 #[cfg(test)]
@@ -144,7 +138,7 @@ mod tests {
         };
         let see = |down, right, mirrored| {
             let mut values = Vec::new();
-            order.see(0, down, right, mirrored, &activity_of_bytes(&retina), &mut values);
+            order.see(0, down, right, mirrored, &retina.activity_of_bytes(), &mut values);
             values
         };
         assert_eq!(see(MARGIN, MARGIN, false), [1., 2., 3., 4., 5., 6.]);

@@ -26,6 +26,9 @@ pub enum DeviceError {
     /// A word that names no device.
     #[error("there is no device '{0}'; choose cpu, cpu-stock, vulkan or metal")]
     Unknown(String),
+    /// An instruction set that cannot be had.
+    #[error(transparent)]
+    Instructions(#[from] kernels::SimdError),
 }
 
 impl FromStr for Device {
@@ -47,15 +50,29 @@ impl FromStr for Device {
 
 impl std::fmt::Display for Device {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Device::Cpu => "cpu",
-            Device::CpuStock => "cpu-stock",
-            #[cfg(feature = "vulkan")]
-            Device::Vulkan => "vulkan",
-            #[cfg(feature = "metal")]
-            Device::Metal => "metal",
-        })
+        f.write_str(self.name())
     }
+}
+
+/// Has all kernels of this process use one instruction set: `avx512`, `avx2` or `portable`. Call it once, before any work, so that
+/// machines with different processors compute the same bits on the device `cpu`.
+///
+/// # Errors
+/// If there is no such instruction set, this processor lacks it, or another one was pinned before.
+pub fn pin_instructions(name: &str) -> Result<(), DeviceError> {
+    Ok(name.parse::<kernels::Simd>()?.pin()?)
+}
+
+/// The instruction set that the device `cpu` uses, such as "AVX-512": different ones round differently.
+#[must_use]
+pub fn instructions() -> String {
+    kernels::Simd::current().to_string()
+}
+
+/// The processor's model name, such as "AMD EPYC 9354 32-Core Processor", or "unknown processor".
+#[must_use]
+pub fn processor() -> String {
+    kernels::processor()
 }
 
 /// Prepares this process for large work: the allocator keeps its pages from one step to the next. Call it first.
@@ -69,12 +86,16 @@ pub fn prepare_learning() {
 }
 
 impl Device {
-    /// The device with all that its results depend on: kernels on different instruction sets round differently.
+    /// Its name, as it is written on the command line.
     #[must_use]
-    pub fn described(self) -> String {
+    pub fn name(self) -> &'static str {
         match self {
-            Device::Cpu => format!("{self} ({})", kernels::Simd::current()),
-            other => other.to_string(),
+            Device::Cpu => "cpu",
+            Device::CpuStock => "cpu-stock",
+            #[cfg(feature = "vulkan")]
+            Device::Vulkan => "vulkan",
+            #[cfg(feature = "metal")]
+            Device::Metal => "metal",
         }
     }
 

@@ -1,18 +1,20 @@
 //! The network: it learns, perceives and is wounded.
 //!
-//! The only room that names the tensor engine (Burn). What goes in and comes out is plain data: images as
-//! bytes, lessons, lesions, responses, and states as safetensors bytes with torchvision's names.
+//! This is the only crate that uses the tensor engine (Burn). Callers see plain data: images as bytes, lessons (settings of SGD),
+//! lesions (pruning masks that only grow), responses, and states (checkpoints) as safetensors bytes with torchvision's names.
 
-pub use device::{Device, DeviceError, prepare_learning, prepare_process};
+pub use device::{Device, DeviceError, instructions, pin_instructions, prepare_learning, prepare_process, processor};
 pub use learn::{Diverged, EpochOutcome};
 pub use network::Network;
-pub use perceive::SHOWN_AT_ONCE;
+pub use perceive::{NotFinite, SHOWN_AT_ONCE};
+pub use retina::Retina;
 pub use swift::conversions;
-pub use weights::WeightsError;
+pub use weights::{Given, WeightsError};
 
 mod device;
 mod network;
 mod parameter;
+mod retina;
 
 mod learn;
 mod perceive;

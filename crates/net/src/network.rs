@@ -2,14 +2,14 @@
 
 use burn::tensor::{Device as Engine, Tensor};
 use neuro::architecture::{Architecture, Kind};
-use neuro::images::Images;
 use neuro::injury::Injury;
 use neuro::lesion::{Anatomy, Layer, Lesion};
 use neuro::seed::{Address, Purpose, Seed};
 
 use crate::device::Device;
-use crate::operations::{self, Operations, Then};
+use crate::operations::{self, Followed, Operations};
 use crate::parameter::{Parameter, tensor};
+use crate::retina::Retina;
 
 /// How far running statistics move towards those of a batch, as in PyTorch.
 const STATISTICS_RATE: f64 = 0.1;
@@ -26,12 +26,6 @@ pub struct Network {
     pub(crate) lesion: Lesion,
 }
 
-/// How bytes become activity: (byte - mean) / deviation, per channel, from the training images.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Retina {
-    pub(crate) channels: Vec<(f32, f32)>,
-}
-
 /// Running statistics of one normalisation, used whenever the network is read.
 #[derive(Debug)]
 pub(crate) struct Statistics {
@@ -39,6 +33,9 @@ pub(crate) struct Statistics {
     pub(crate) mean: Tensor<1>,
     pub(crate) variance: Tensor<1>,
 }
+
+/// A parameter's values, and its momentum while a lesson lasts.
+pub(crate) type Valued = (Vec<f32>, Option<Vec<f32>>);
 
 /// Where in the parameters and statistics a walk through the parts stands.
 #[derive(Default)]
@@ -86,45 +83,82 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Network {
-    /// A newborn network. Weights are drawn from a normal distribution with variance 2 / (number of inputs) (He et al.
-    /// 2015), 1 / (number of inputs) in the last layer, which no ReLU follows; biases are 0. `train` sets the retina.
-    pub fn newborn(architecture: Architecture, train: &Images, seed: Seed, device: Device) -> Self {
+    /// A newborn network: [`Network::blank`], then [`Network::initialise`].
+    pub fn newborn(architecture: Architecture, retina: &Retina, seed: Seed, device: Device) -> Self {
+        let mut network = Self::blank(architecture, retina, device);
+        network.initialise(seed);
+        network
+    }
+
+    /// A network with memory for its values, all of them 0: to be initialised, or to take on a state or weights.
+    pub fn blank(architecture: Architecture, retina: &Retina, device: Device) -> Self {
         let engine = device.engine();
+        let zeros = |shape: &[usize]| vec![0.0; shape.iter().product()];
         let mut parameters = Vec::new();
         let mut statistics = Vec::new();
-        let last = architecture.parts.len() - 1;
-        for (index, part) in architecture.parts.iter().enumerate() {
-            let mut add = |name: &str, shape: Vec<usize>, values: Vec<f32>| {
-                parameters.push(Parameter::new(format!("{}.{name}", part.path), shape, values, &engine));
-            };
-            let gain = if index == last { 1.0 } else { 2.0 };
-            let draw = |count: usize, inputs: usize| {
-                let mut stream = seed.stream(Purpose::Initialisation, Address { item: index as u64, ..Address::default() });
-                let deviation = (gain / inputs as f64).sqrt();
-                (0..count).map(|_| (stream.normal() * deviation) as f32).collect::<Vec<f32>>()
-            };
-            match part.kind {
-                Kind::Convolution { inputs, outputs } => {
-                    add("weight", vec![outputs, inputs, 3, 3], draw(part.kind.synapses(), inputs * 9));
-                    add("bias", vec![outputs], vec![0.0; outputs]);
-                }
-                Kind::Dense { inputs, outputs } => {
-                    add("weight", vec![outputs, inputs], draw(part.kind.synapses(), inputs));
-                    add("bias", vec![outputs], vec![0.0; outputs]);
-                }
+        for part in &architecture.parts {
+            let shapes = match part.kind {
+                Kind::Convolution { inputs, outputs } => [vec![outputs, inputs, 3, 3], vec![outputs]],
+                Kind::Dense { inputs, outputs } => [vec![outputs, inputs], vec![outputs]],
                 Kind::Normalisation { channels } => {
-                    add("weight", vec![channels], vec![1.0; channels]);
-                    add("bias", vec![channels], vec![0.0; channels]);
-                    let (mean, variance) = (tensor(vec![0.0; channels], &engine), tensor(vec![1.0; channels], &engine));
+                    let [mean, variance] = [(); 2].map(|()| tensor(zeros(&[channels]), &engine));
                     statistics.push(Statistics { path: part.path.clone(), mean, variance });
+                    [vec![channels], vec![channels]]
                 }
-                Kind::Relu | Kind::MaxPool | Kind::Flatten | Kind::Tap => {}
+                Kind::Relu | Kind::MaxPool | Kind::Flatten | Kind::Tap => continue,
+            };
+            for (name, shape) in ["weight", "bias"].into_iter().zip(shapes) {
+                let values = zeros(&shape);
+                parameters.push(Parameter::new(format!("{}.{name}", part.path), shape, values, &engine));
             }
         }
-        let channels = train.channel_statistics().into_iter().map(|(mean, deviation)| (mean as f32, deviation as f32));
-        let retina = Retina { channels: channels.collect() };
-        let lesion = Lesion::none(&architecture);
-        Self { architecture, engine, operations: Operations::of(device), retina, parameters, statistics, lesion }
+        let (lesion, operations) = (Lesion::none(&architecture), Operations::of(device));
+        Self { architecture, engine, operations, retina: retina.clone(), parameters, statistics, lesion }
+    }
+
+    /// Draws the weights from a normal distribution with variance 2 / (number of inputs) (He et al. 2015), 1 / (number of inputs)
+    /// in the last layer, which no ReLU follows. Biases are 0, gains 1, and running statistics have mean 0 and variance 1.
+    ///
+    /// # Panics
+    /// If the network has a lesion: synapses would come back.
+    pub fn initialise(&mut self, seed: Seed) {
+        assert_eq!(self.lesion.lost(), 0, "a wounded network is not born again");
+        let last = self.architecture.parts.len() - 1;
+        let (mut values, mut statistics) = (Vec::new(), Vec::new());
+        for (index, part) in self.architecture.parts.iter().enumerate() {
+            let draw = |inputs: usize| {
+                let mut stream = seed.stream(Purpose::Initialisation, Address { item: index as u64, ..Address::default() });
+                let gain = if index == last { 1.0 } else { 2.0 };
+                let deviation = (gain / inputs as f64).sqrt();
+                (0..part.kind.synapses()).map(|_| (stream.normal() * deviation) as f32).collect::<Vec<f32>>()
+            };
+            let (weights, biases) = match part.kind {
+                Kind::Convolution { inputs, outputs } => (draw(inputs * 9), outputs),
+                Kind::Dense { inputs, outputs } => (draw(inputs), outputs),
+                Kind::Normalisation { channels } => {
+                    statistics.push((vec![0.0; channels], vec![1.0; channels]));
+                    (vec![1.0; channels], channels)
+                }
+                Kind::Relu | Kind::MaxPool | Kind::Flatten | Kind::Tap => continue,
+            };
+            values.extend([(weights, None), (vec![0.0; biases], None)]);
+        }
+        self.take_on(values, statistics, Lesion::none(&self.architecture));
+    }
+
+    /// Takes on all that a network has: a value and perhaps a momentum for each parameter, mean and variance for each normalisation,
+    /// and the lesion. The only door for values that were not learned.
+    pub(crate) fn take_on(&mut self, values: Vec<Valued>, statistics: Vec<(Vec<f32>, Vec<f32>)>, lesion: Lesion) {
+        assert!(values.len() == self.parameters.len() && statistics.len() == self.statistics.len());
+        for (parameter, (value, momentum)) in self.parameters.iter_mut().zip(values) {
+            parameter.restore(value, momentum);
+        }
+        for (kept, (mean, variance)) in self.statistics.iter_mut().zip(statistics) {
+            kept.mean = tensor(mean, &self.engine);
+            kept.variance = tensor(variance, &self.engine);
+        }
+        self.lesion = lesion;
+        self.apply_lesion();
     }
 
     /// The synapses lost so far.
@@ -189,7 +223,7 @@ impl Network {
                             cursor.statistics += usize::from(normalised);
                             let relu = relu || parts.next_if(|next| next.kind == Kind::Relu).is_some();
                             let pool = parts.next_if(|next| next.kind == Kind::MaxPool).is_some();
-                            operations.convolve_and(activity.maps(), weight, bias, Then { layer, relu, pool })
+                            operations.convolve_and(activity.maps(), weight, bias, Followed { layer, relu, pool })
                         }
                         Mode::Learning(_) => operations.convolve(activity.maps(), weight, bias, relu),
                     })

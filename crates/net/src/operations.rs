@@ -9,13 +9,10 @@ use burn::tensor::module::{self, BatchNormTrainOutput};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 
 use crate::device::Device;
-use crate::swift::{self, Swift};
+use crate::swift::{self, NORMALISATION_EPSILON, Swift};
 
-/// Added to variances before the root, as in PyTorch.
-pub(crate) const NORMALISATION_EPSILON: f64 = 1e-5;
-
-/// What follows a convolution when a network is read.
-pub(crate) struct Then {
+/// What a convolution is followed by when a network is read.
+pub(crate) struct Followed {
     /// Normalisation by given statistics: gain, shift, mean and variance of each channel.
     pub(crate) layer: Option<[Tensor<1>; 4]>,
     /// ReLU.
@@ -102,9 +99,9 @@ impl Operations {
         }
     }
 
-    /// [`Operations::convolve`] and then what follows; our kernels do all in one pass.
-    pub(crate) fn convolve_and(self, maps: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, then: Then) -> Tensor<4> {
-        let Then { layer, relu, pool } = then;
+    /// [`Operations::convolve`] and what it is followed by; our kernels do all in one pass.
+    pub(crate) fn convolve_and(self, maps: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, followed: Followed) -> Tensor<4> {
+        let Followed { layer, relu, pool } = followed;
         match self {
             Operations::Swift => {
                 let (maps, weight, bias) = (swift::primitive(maps), swift::primitive(weight), swift::primitive(bias));

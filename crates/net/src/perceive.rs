@@ -14,12 +14,29 @@ use crate::parameter::read;
 /// Images shown at a time. A constant, so that responses cannot depend on a setting.
 pub const SHOWN_AT_ONCE: usize = 200;
 
+/// The network's outputs to an image are no longer finite numbers, so that its answer means nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the outputs are no longer numbers (image {image})")]
+pub struct NotFinite {
+    /// The first such image, from 1.
+    pub image: usize,
+}
+
 impl Network {
     /// Shows all of `test` and reads the answers; reads the activation at each of `taps` to the probe images, after
     /// ReLU, in evaluation mode: normalisations use their running statistics. `watch` is told how many images are done.
     ///
     /// Holds probe images x features x 4 bytes for each tap.
-    pub fn perceive(&self, test: &Images, showing: &Showing, taps: &[String], watch: &mut dyn FnMut(usize)) -> Responses {
+    ///
+    /// # Errors
+    /// If an output (a logit) or a loss is not a finite number: such a row has no highest value, and names no class.
+    pub fn perceive(
+        &self,
+        test: &Images,
+        showing: &Showing,
+        taps: &[String],
+        watch: &mut dyn FnMut(usize),
+    ) -> Result<Responses, NotFinite> {
         let values: Vec<Tensor<1>> = self.parameters.iter().map(crate::parameter::Parameter::value).collect();
         let mut rows = vec![None; test.len()];
         showing.probe.iter().enumerate().for_each(|(row, &position)| rows[position] = Some(row));
@@ -43,7 +60,7 @@ impl Network {
             chance: (Seed(0), Address::default()),
         };
         let mut first = 0;
-        let shown: Result<(), std::convert::Infallible> = order.each(|Batch { values: pixels, labels }| {
+        order.each(|Batch { values: pixels, labels }| {
             let mut keep = |name: &str, activity: Tensor<2>| {
                 let patterns = patterns.iter_mut().find(|p| p.layer == name).expect("only what is wanted is read");
                 keep_rows(patterns, &read(activity), &rows[first..first + labels.len()]);
@@ -51,14 +68,12 @@ impl Network {
             let images = self.images(pixels, labels.len());
             let mode = Mode::Perceiving(&self.statistics, Reader { taps, read: &mut keep });
             let logits = Network::pass(&self.architecture, self.operations, &values, images, mode);
-            answers.add(&read(logits), &labels);
+            answer(&mut answers, &read(logits), &labels)?;
             first += labels.len();
             watch(labels.len());
             Ok(())
-        });
-        match shown {
-            Ok(()) => Responses { answers, patterns },
-        }
+        })?;
+        Ok(Responses { answers, patterns })
     }
 }
 
@@ -73,16 +88,16 @@ fn keep_rows(patterns: &mut Patterns, activity: &[f32], rows: &[Option<usize>]) 
     }
 }
 
-trait Add {
-    fn add(&mut self, logits: &[f32], labels: &[u16]);
-}
-
-impl Add for Answers {
-    fn add(&mut self, logits: &[f32], labels: &[u16]) {
-        let classes = logits.len() / labels.len();
-        for (row, &label) in logits.chunks(classes).zip(labels) {
-            self.predictions.push(highest(row) as u16);
-            self.losses.push((log_sum_exp(row) - f64::from(row[usize::from(label)])) as f32);
+/// Adds the answers to a batch of images: the class with the highest logit, and the cross-entropy in nats.
+fn answer(answers: &mut Answers, logits: &[f32], labels: &[u16]) -> Result<(), NotFinite> {
+    let classes = logits.len() / labels.len();
+    for (row, &label) in logits.chunks(classes).zip(labels) {
+        let loss = (log_sum_exp(row) - f64::from(row[usize::from(label)])) as f32;
+        if !loss.is_finite() || !row.iter().all(|logit| logit.is_finite()) {
+            return Err(NotFinite { image: answers.predictions.len() + 1 });
         }
+        answers.predictions.push(highest(row) as u16);
+        answers.losses.push(loss);
     }
+    Ok(())
 }

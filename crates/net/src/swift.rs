@@ -16,7 +16,8 @@ use burn::backend::{Autodiff, Backend, DType, Flex, TensorMetadata, backend_exte
 use burn::tensor::{Bytes, Shape, Tensor};
 use kernels::{Convolution, Dense, Descent, Finish, Maps, Normalisation};
 
-use crate::operations::NORMALISATION_EPSILON;
+/// Added to variances before the root, as in PyTorch.
+pub(crate) const NORMALISATION_EPSILON: f64 = 1e-5;
 
 /// The operations. With `relu`, max(0, x) follows in the same pass.
 #[backend_extension(Flex, Autodiff)]
@@ -180,7 +181,7 @@ impl<C: CheckpointStrategy> Swift for Autodiff<Flex, C> {
         shift: FloatTensor<Self>,
         relu: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        normalised::<C>([x, gain, shift], Then::Relu(relu))
+        normalised::<C>([x, gain, shift], Rest::Relu(relu))
     }
 
     fn swift_normalise_by_batch_and_pool(
@@ -188,7 +189,7 @@ impl<C: CheckpointStrategy> Swift for Autodiff<Flex, C> {
         gain: FloatTensor<Self>,
         shift: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        normalised::<C>([x, gain, shift], Then::ReluAndPool)
+        normalised::<C>([x, gain, shift], Rest::ReluAndPool)
     }
 
     fn swift_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -247,9 +248,9 @@ impl Backward<Flex, 3> for ConvolveBack {
     }
 }
 
-/// What follows a normalisation in the same pass.
+/// The rest of the pass that a normalisation begins.
 #[derive(Clone, Copy, Debug)]
-enum Then {
+enum Rest {
     Relu(bool),
     ReluAndPool,
 }
@@ -257,15 +258,15 @@ enum Then {
 type Tracked<C> = FloatTensor<Autodiff<Flex, C>>;
 
 /// A normalisation of x with gain and shift, with the way back; also mean and variance.
-fn normalised<C: CheckpointStrategy>(inputs: [Tracked<C>; 3], then: Then) -> (Tracked<C>, Tracked<C>, Tracked<C>) {
+fn normalised<C: CheckpointStrategy>(inputs: [Tracked<C>; 3], rest: Rest) -> (Tracked<C>, Tracked<C>, Tracked<C>) {
     let [(x, from_x), (gain, from_gain), (shift, from_shift)] = inputs.map(FloatTensor::<Autodiff<Flex, C>>::into_parts);
-    let (y, mean, variance) = match then {
-        Then::Relu(relu) => Flex::swift_normalise_by_batch(x.clone(), gain.clone(), shift.clone(), relu),
-        Then::ReluAndPool => Flex::swift_normalise_by_batch_and_pool(x.clone(), gain.clone(), shift.clone()),
+    let (y, mean, variance) = match rest {
+        Rest::Relu(relu) => Flex::swift_normalise_by_batch(x.clone(), gain.clone(), shift.clone(), relu),
+        Rest::ReluAndPool => Flex::swift_normalise_by_batch_and_pool(x.clone(), gain.clone(), shift.clone()),
     };
     let statistics = [mean.clone(), variance.clone()].map(Tracked::<C>::new);
     let y = match NormaliseBack.prepare::<C>([from_x, from_gain, from_shift]).compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => prepared.finish(KeptNormalisation { x, gain, shift, mean, variance, then }, y),
+        OpsKind::Tracked(prepared) => prepared.finish(KeptNormalisation { x, gain, shift, mean, variance, rest }, y),
         OpsKind::UnTracked(prepared) => prepared.finish(y),
     };
     let [mean, variance] = statistics;
@@ -279,7 +280,7 @@ struct KeptNormalisation {
     shift: FlexTensor,
     mean: FlexTensor,
     variance: FlexTensor,
-    then: Then,
+    rest: Rest,
 }
 
 #[derive(Debug)]
@@ -290,14 +291,14 @@ impl Backward<Flex, 3> for NormaliseBack {
 
     fn backward(self, ops: Ops<KeptNormalisation, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let dy = gradients.consume::<Flex>(&ops.node);
-        let KeptNormalisation { x, gain, shift, mean, variance, then } = ops.state;
+        let KeptNormalisation { x, gain, shift, mean, variance, rest } = ops.state;
         let [to_x, to_gain, to_shift] = ops.parents;
         let (maps, channels) = maps(&x);
         let [gain, shift, mean, variance] = [&gain, &shift, &mean, &variance].map(plain);
         let (layer, x, dy) = (layer(&gain, &shift), pixels(&x), pixels(&dy));
-        let back = match then {
-            Then::Relu(relu) => kernels::normalise_by_batch_back(&x, &mean, &variance, &layer, relu, &dy),
-            Then::ReluAndPool => kernels::normalise_by_batch_and_pool_back(&x, maps, &mean, &variance, &layer, &dy),
+        let back = match rest {
+            Rest::Relu(relu) => kernels::normalise_by_batch_back(&x, &mean, &variance, &layer, relu, &dy),
+            Rest::ReluAndPool => kernels::normalise_by_batch_and_pool_back(&x, maps, &mean, &variance, &layer, &dy),
         };
         if let Some(node) = to_x {
             gradients.register::<Flex>(node.id, channels_last(back.dx, maps, channels));

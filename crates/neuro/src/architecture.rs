@@ -116,7 +116,7 @@ impl Kind {
         match self {
             Kind::Convolution { inputs, outputs } => inputs * outputs * 9,
             Kind::Dense { inputs, outputs } => inputs * outputs,
-            _ => 0,
+            Kind::Normalisation { .. } | Kind::Relu | Kind::MaxPool | Kind::Flatten | Kind::Tap => 0,
         }
     }
 
@@ -125,7 +125,20 @@ impl Kind {
         match self {
             Kind::Convolution { outputs, .. } | Kind::Dense { outputs, .. } => self.synapses() + outputs,
             Kind::Normalisation { channels } => 2 * channels,
-            _ => 0,
+            Kind::Relu | Kind::MaxPool | Kind::Flatten | Kind::Tap => 0,
+        }
+    }
+
+    /// The same; none if it is beyond all counting.
+    fn checked_parameters(self) -> Option<u64> {
+        let number = |n: usize| n as u64;
+        match self {
+            Kind::Convolution { inputs, outputs } => {
+                number(inputs).checked_mul(number(outputs))?.checked_mul(9)?.checked_add(number(outputs))
+            }
+            Kind::Dense { inputs, outputs } => number(inputs).checked_mul(number(outputs))?.checked_add(number(outputs)),
+            Kind::Normalisation { channels } => number(channels).checked_mul(2),
+            Kind::Relu | Kind::MaxPool | Kind::Flatten | Kind::Tap => Some(0),
         }
     }
 }
@@ -201,6 +214,22 @@ impl Blueprint {
             "{blocks}{width}), each convolution followed by {follow} and each block by a 2 × 2 max-pool; then {hidden}a dense layer with one \
              output for each class. There is no dropout."
         )
+    }
+
+    /// One of each family, with a sentence for people.
+    pub fn examples() -> Vec<(Blueprint, &'static str)> {
+        let width = original_width();
+        let hidden = NonZeroU32::new(64).expect("64 is not 0");
+        vec![
+            (
+                Blueprint::Vgg { depth: Depth(19), batch_norm: true, head: Vec::new(), width },
+                "VGG 11, 13, 16 or 19 (Simonyan & Zisserman 2015), dense head of any widths ([4096, 4096]: the original), width multiplier",
+            ),
+            (
+                Blueprint::Tiny { batch_norm: true, head: vec![hidden], width },
+                "three convolutions (8, 16 and 32 channels x width), for tests and quick looks",
+            ),
+        ]
     }
 
     fn adornment(&self, hidden: usize) -> String {
@@ -313,7 +342,12 @@ impl Architecture {
 
     /// Number of trained values.
     pub fn parameters(&self) -> u64 {
-        self.parts.iter().map(|part| part.kind.parameters() as u64).sum()
+        self.checked_parameters().expect("a study whose network is larger is refused")
+    }
+
+    /// Number of trained values; none if it is beyond all counting.
+    pub fn checked_parameters(&self) -> Option<u64> {
+        self.parts.iter().try_fold(0u64, |sum, part| sum.checked_add(part.kind.checked_parameters()?))
     }
 
     /// Multiplications of one image's way through the network. A training step needs about three times as
@@ -382,6 +416,19 @@ mod tests {
         insta::assert_snapshot!(vgg(19, true, &[], 1.0).sentence(), @"It has five blocks of 3 × 3 convolutions (Simonyan & Zisserman 2015), each convolution followed by batch normalisation and ReLU and each block by a 2 × 2 max-pool; then a dense layer with one output for each class. There is no dropout.");
         insta::assert_snapshot!(vgg(19, false, &[4096, 4096], 0.25).sentence(), @"It has five blocks of 3 × 3 convolutions (Simonyan & Zisserman 2015; numbers of channels multiplied by 0.25), each convolution followed by ReLU and each block by a 2 × 2 max-pool; then hidden dense layers of 4096 and 4096 units with ReLU, and a dense layer with one output for each class. There is no dropout.");
         insta::assert_snapshot!(tiny.sentence(), @"It has three blocks of one 3 × 3 convolution (8, 16 and 32 channels; numbers of channels multiplied by 2), each convolution followed by batch normalisation and ReLU and each block by a 2 × 2 max-pool; then a hidden dense layer of 16 units with ReLU, and a dense layer with one output for each class. There is no dropout.");
+    }
+
+    #[test]
+    fn a_network_beyond_counting_is_not_counted() {
+        let huge = Kind::Dense { inputs: 1 << 40, outputs: 1 << 40 };
+        let part = Part { kind: huge, name: String::new(), path: String::new(), output: CIFAR };
+        let network = Architecture { name: String::new(), input: CIFAR, classes: 2, parts: vec![part] };
+        assert_eq!(network.checked_parameters(), None);
+        for (blueprint, _) in Blueprint::examples() {
+            let network = blueprint.architecture(CIFAR, 10).unwrap();
+            let parts: usize = network.parts.iter().map(|part| part.kind.parameters()).sum();
+            assert_eq!(network.checked_parameters(), Some(parts as u64));
+        }
     }
 
     #[test]

@@ -112,8 +112,57 @@ pub struct Stimuli {
     pub test: Images,
     /// Names of the classes, by label.
     pub classes: Vec<String>,
+    /// Checksum of each set alone.
+    pub checksums: Checksums,
     /// Where the images came from.
     pub provenance: Provenance,
+}
+
+/// SHA-256 of each of the three sets alone, in hexadecimal, so that a result can be tied to the images it depends on and to
+/// no others: a network's training to the training set, a score to the test set. Equal sets have equal checksums,
+/// whichever place they have among the three.
+///
+/// What is summed up, in this order: channels, height, width and number of images as 64-bit, the labels as 16-bit
+/// little-endian numbers, then the pixels, image after image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checksums {
+    /// Of the images that networks learn from.
+    pub train: String,
+    /// Of the images that a therapy may look at.
+    pub assessment: String,
+    /// Of the images that results are scored on.
+    pub test: String,
+}
+
+/// What the images of a study were compared with, and so how far they can be believed to be what their name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// They are those of the official archive, whose MD5 was compared.
+    OfficialArchive,
+    /// Files as they lie: sizes and labels were looked at, and the mean and the standard deviation of each channel over all
+    /// training images are those of the official ones. Nothing is known of the test images.
+    OfficialStatistics,
+    /// Files as they lie: sizes and labels were looked at, the pixels compared with nothing.
+    Given,
+    /// Files as they lie, and certainly not the official ones: their training images have other means or deviations.
+    NotOfficial,
+    /// The program drew them.
+    Drawn,
+    /// A folder of pictures, which has no official form.
+    Pictures,
+}
+
+impl Check {
+    /// What must be said where results are shown, one sentence, unless nothing speaks against the images' name.
+    pub fn caution(self) -> Option<&'static str> {
+        match self {
+            Self::OfficialArchive | Self::Drawn | Self::Pictures => None,
+            Self::OfficialStatistics => Some("The test images were not compared with the official ones."),
+            Self::Given => Some("These files were not compared with the official ones."),
+            Self::NotOfficial => Some("These are not the official files."),
+        }
+    }
 }
 
 /// Where images came from, for the record and the methods paragraph.
@@ -123,8 +172,28 @@ pub struct Provenance {
     pub name: String,
     /// How it was obtained and checked, one sentence.
     pub source: String,
+    /// What they were compared with.
+    pub check: Check,
     /// What a reader must know about this copy of the data (text of a `NOTE.txt` beside the files), if anything.
+    /// Control characters but tabs and line breaks are spelt out, as in `\u{1b}`.
     pub note: Option<String>,
-    /// SHA-256 over shape, labels and pixels of the three sets, in hexadecimal.
+    /// SHA-256 over the three sets in turn, in hexadecimal: training, assessment, test, each laid out as for [`Checksums`].
     pub sha256: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records on disk are read by these words.
+    #[test]
+    fn checks_are_written_in_these_words() {
+        let checks =
+            [Check::OfficialArchive, Check::OfficialStatistics, Check::Given, Check::NotOfficial, Check::Drawn, Check::Pictures];
+        let words = r#"["official-archive","official-statistics","given","not-official","drawn","pictures"]"#;
+        assert_eq!(serde_json::to_string(&checks).unwrap(), words);
+        assert_eq!(serde_json::from_str::<[Check; 6]>(words).unwrap(), checks);
+        // whoever drew or gave pictures of their own need not be warned of them
+        assert_eq!(checks.map(|check| check.caution().is_some()), [false, true, true, true, false, false]);
+    }
 }

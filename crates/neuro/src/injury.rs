@@ -1,12 +1,12 @@
 //! Injuries: which synapses a step takes.
 //!
-//! To add one: a variant with its doc sentence, an arm in [`Injury::strike`], [`Injury::sentence`] and
-//! [`Injury::check`], a line in [`Injury::examples`]. The laws at the foot then test it unasked.
+//! To add one: a variant with its doc sentence, an arm in [`Injury::strike`], [`Injury::count`] and wherever else the compiler asks for
+//! it, a line in [`Injury::examples`]. The laws at the foot then test it unasked.
 
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::Architecture;
-use crate::lesion::{Anatomy, Lesion};
+use crate::lesion::{Anatomy, Count, Lesion, Tally};
 use crate::quantity::Fraction;
 use crate::seed::{Address, Purpose, Seed};
 
@@ -61,8 +61,8 @@ impl Injury {
         match self {
             Injury::None => {}
             Injury::Ablation { fraction, of, scope, layers } => {
-                let struck = |name: &str| layers.as_ref().is_none_or(|names| names.iter().any(|n| n == name));
-                let struck: Vec<usize> = (0..anatomy.layers.len()).filter(|&l| struck(anatomy.layers[l].name)).collect();
+                let struck: Vec<usize> =
+                    (0..anatomy.layers.len()).filter(|&l| is_named(layers.as_deref(), anatomy.layers[l].name)).collect();
                 let dose = Dose { fraction: *fraction, of: *of };
                 match scope {
                     Scope::PerLayer => struck.iter().for_each(|&layer| ablate(&[layer], dose, layer as u64, lesion, seed)),
@@ -70,6 +70,59 @@ impl Injury {
                 }
             }
         }
+    }
+
+    /// The numbers alone: counts in `tally` what so many calls of [`Injury::strike`] would take, and shows it after each of them.
+    pub fn count(&self, tally: &mut Tally, steps: u32, mut after_each: impl FnMut(&Tally)) {
+        match self {
+            Injury::None => (0..steps).for_each(|_| after_each(tally)),
+            Injury::Ablation { fraction, of, scope, layers } => {
+                let dose = Dose { fraction: *fraction, of: *of };
+                let struck: Vec<usize> =
+                    (0..tally.layers().len()).filter(|&l| is_named(layers.as_deref(), &tally.layers()[l].layer)).collect();
+                for _ in 0..steps {
+                    match scope {
+                        Scope::PerLayer => struck.iter().for_each(|&layer| count_ablated(&[layer], dose, tally)),
+                        Scope::WholeNetwork => count_ablated(&struck, dose, tally),
+                    }
+                    after_each(tally);
+                }
+            }
+        }
+    }
+
+    /// The layers that are struck and yet never lose a synapse in a course that begins with this lesion, each with the reason. Where
+    /// chance decides which layer loses how many, nothing can be said.
+    pub fn spared<'a>(&self, begin: &'a Tally) -> Vec<Spared<'a>> {
+        match self {
+            Injury::None | Injury::Ablation { scope: Scope::WholeNetwork, .. } => Vec::new(),
+            _ if begin.by_chance => Vec::new(),
+            Injury::Ablation { fraction, of, scope: Scope::PerLayer, layers } => {
+                let dose = Dose { fraction: *fraction, of: *of };
+                // a layer that loses nothing in the first step loses nothing in any, since nothing has changed
+                let none = |count: &&Count| count.remaining() > 0 && dose.synapses(count.synapses, count.remaining()) == 0;
+                let struck = begin.layers().iter().filter(|count| is_named(layers.as_deref(), &count.layer));
+                let spared = |count: &'a Count| {
+                    let (synapses, kind) = match of {
+                        Share::Remaining if count.lost > 0 => (count.remaining(), " remaining"),
+                        Share::Remaining | Share::Original => (count.synapses, ""),
+                    };
+                    let reason = format!(
+                        "none of its {synapses}{kind} synapses: {} of them is less than half a synapse",
+                        fraction.percent()
+                    );
+                    Spared { layer: &count.layer, reason }
+                };
+                struck.filter(none).map(spared).collect()
+            }
+        }
+    }
+
+    /// Whether no step of a course that begins with this lesion loses a synapse.
+    pub fn never_takes(&self, begin: &Tally) -> bool {
+        let mut after = begin.clone();
+        self.count(&mut after, 1, |_| {});
+        after.lost() == begin.lost()
     }
 
     /// Whether the seed alone decides what is lost, so that arms of one seed with the same injury lose the same synapses
@@ -107,21 +160,11 @@ impl Injury {
         }
     }
 
-    /// What is wrong with this injury for this network, if anything: the key and the reason.
+    /// What is wrong with this injury for this network, if anything: the reason, and the remedy.
     pub fn check(&self, architecture: &Architecture) -> Result<(), String> {
-        let Injury::Ablation { layers: Some(names), .. } = self else { return Ok(()) };
-        if names.is_empty() {
-            return Err("`layers` names no layer; leave it out to strike all".to_owned());
-        }
-        if let Some(twice) = names.iter().enumerate().find_map(|(i, name)| names[..i].contains(name).then_some(name)) {
-            return Err(format!("`layers` names '{twice}' twice"));
-        }
-        match names.iter().find(|name| architecture.synaptic().all(|part| part.name != **name)) {
-            None => Ok(()),
-            Some(unknown) => {
-                let known: Vec<&str> = architecture.synaptic().map(|part| part.name.as_str()).collect();
-                Err(format!("the network has no synaptic layer '{unknown}'; it has {}", known.join(", ")))
-            }
+        match self {
+            Injury::None | Injury::Ablation { layers: None, .. } => Ok(()),
+            Injury::Ablation { layers: Some(names), .. } => check_layers(names, architecture),
         }
     }
 
@@ -144,10 +187,73 @@ impl Injury {
     }
 }
 
+/// A layer that is struck and never loses a synapse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spared<'a> {
+    /// Its name.
+    pub layer: &'a str,
+    /// Why, after "loses": "none of its 108 synapses: 0.4 % of them is less than half a synapse".
+    pub reason: String,
+}
+
 #[derive(Clone, Copy)]
 struct Dose {
     fraction: Fraction,
     of: Share,
+}
+
+impl Dose {
+    /// How many synapses it takes, of so many that there were and so many that remain.
+    fn synapses(self, original: u64, remaining: u64) -> u64 {
+        match self.of {
+            Share::Remaining => self.fraction.of(remaining),
+            Share::Original => self.fraction.of(original).min(remaining),
+        }
+    }
+}
+
+/// Whether a layer is one of those that are named; all are if none is.
+fn is_named(names: Option<&[String]>, layer: &str) -> bool {
+    names.is_none_or(|names| names.iter().any(|name| name == layer))
+}
+
+/// Counts a dose over `layers` together. Each gives the share of it that is to be expected, and the last one the rest.
+fn count_ablated(layers: &[usize], dose: Dose, tally: &mut Tally) {
+    let (mut original, mut remaining) = (0, 0);
+    for &layer in layers {
+        original += tally.layers()[layer].synapses;
+        remaining += tally.layers()[layer].remaining();
+    }
+    let mut left = dose.synapses(original, remaining);
+    tally.by_chance |= left > 0 && layers.len() > 1;
+    for &layer in layers {
+        let here = tally.layers()[layer].remaining();
+        let taken = share(left, here, remaining);
+        tally.take(layer, taken);
+        (left, remaining) = (left - taken, remaining - here);
+    }
+}
+
+/// `number` x `part` / `whole`, rounded to the nearest, halves up.
+fn share(number: u64, part: u64, whole: u64) -> u64 {
+    let (number, part, whole) = (u128::from(number), u128::from(part), u128::from(whole.max(1)));
+    ((2 * number * part + whole) / (2 * whole)) as u64
+}
+
+fn check_layers(names: &[String], architecture: &Architecture) -> Result<(), String> {
+    if names.is_empty() {
+        return Err("`layers` names no layer; leave it out to strike all".to_owned());
+    }
+    if let Some(twice) = names.iter().enumerate().find_map(|(i, name)| names[..i].contains(name).then_some(name)) {
+        return Err(format!("`layers` names '{twice}' twice"));
+    }
+    match names.iter().find(|name| architecture.synaptic().all(|part| part.name != **name)) {
+        None => Ok(()),
+        Some(unknown) => {
+            let known: Vec<&str> = architecture.synaptic().map(|part| part.name.as_str()).collect();
+            Err(format!("the network has no synaptic layer '{unknown}'; it has {}", known.join(", ")))
+        }
+    }
 }
 
 /// Takes the next synapses of the random order over `layers` together until the dose is reached.
@@ -155,11 +261,7 @@ fn ablate(layers: &[usize], dose: Dose, order_of: u64, lesion: &mut Lesion, seed
     let sizes: Vec<usize> = layers.iter().map(|&l| lesion.layers()[l].synapses()).collect();
     let total: usize = sizes.iter().sum();
     let lost: usize = layers.iter().map(|&l| lesion.layers()[l].lost()).sum();
-    let remaining = (total - lost) as u64;
-    let mut left = match dose.of {
-        Share::Remaining => dose.fraction.of(remaining),
-        Share::Original => dose.fraction.of(total as u64).min(remaining),
-    };
+    let mut left = dose.synapses(total as u64, (total - lost) as u64);
     let count = u32::try_from(total).expect("fewer than 2^32 synapses in one order");
     let order = seed.stream(Purpose::Injury, Address { item: order_of, ..Address::default() }).order(count);
     for synapse in order {
@@ -236,6 +338,36 @@ mod tests {
             }
         }
 
+        /// What is counted beforehand is what is lost: in each layer, or altogether where chance decides between layers.
+        #[test]
+        fn every_injury_takes_what_is_counted(sizes in proptest::collection::vec(1usize..300, 1..4), f in 0.0f64..=1.0, seed in 0u64..9) {
+            let fraction = Fraction::try_from(f).unwrap();
+            let ablation = |of, scope| Injury::Ablation { fraction, of, scope, layers: Some(vec!["conv2_1".into(), "conv1_1".into()]) };
+            let mut injuries: Vec<Injury> = Injury::examples().into_iter().map(|(injury, _)| injury).collect();
+            injuries.extend([Share::Remaining, Share::Original].map(|of| ablation(of, Scope::PerLayer)));
+            injuries.extend([Share::Remaining, Share::Original].map(|of| ablation(of, Scope::WholeNetwork)));
+            for injury in injuries {
+                let begin = Tally::of_sizes(NAMES.into_iter().zip(sizes.iter().copied()));
+                let mut tally = begin.clone();
+                let course = strikes(&injury, &sizes, seed, 6);
+                for lesion in &course {
+                    injury.count(&mut tally, 1, |_| {});
+                    prop_assert_eq!((tally.lost(), tally.fraction_lost()), (lesion.lost(), lesion.fraction_lost()));
+                    for (count, layer) in tally.layers().iter().zip(lesion.layers()) {
+                        prop_assert!(tally.by_chance || count.lost == layer.lost() as u64, "{:?}", injury);
+                    }
+                }
+                prop_assert_eq!(injury.never_takes(&begin), course[5].lost() == 0);
+                let spared: Vec<&str> = injury.spared(&begin).iter().map(|spared| spared.layer).collect();
+                let struck = |name: &str| match &injury {
+                    Injury::None | Injury::Ablation { scope: Scope::WholeNetwork, .. } => false,
+                    Injury::Ablation { layers, .. } => is_named(layers.as_deref(), name),
+                };
+                let lost_none = NAMES.iter().zip(course[5].layers()).filter(|(name, layer)| layer.lost() == 0 && struck(name));
+                prop_assert_eq!(spared, lost_none.map(|(name, _)| *name).collect::<Vec<_>>());
+            }
+        }
+
         #[test]
         fn ablation_takes_exact_counts(sizes in proptest::collection::vec(1usize..300, 1..4), f in 0.0f64..=1.0) {
             let fraction = Fraction::try_from(f).unwrap();
@@ -287,6 +419,32 @@ mod tests {
         insta::assert_snapshot!(ablation(0.2, Share::Remaining, Scope::PerLayer, &[]).sentence(), @"20 % of the remaining synapses of all convolutional and dense layers (in each layer, chosen at random, rounded to the nearest synapse) are set to zero for good");
         insta::assert_snapshot!(ablation(0.125, Share::Original, Scope::WholeNetwork, &["conv1_1", "fc1"]).sentence(), @"12.5 % of the original synapses of the layers conv1_1, fc1 (counted over these layers together, chosen at random, rounded to the nearest synapse) are set to zero for good");
         insta::assert_snapshot!(ablation(0.07, Share::Remaining, Scope::PerLayer, &["fc1"]).sentence(), @"7 % of the remaining synapses of layer fc1 (in each layer, chosen at random, rounded to the nearest synapse) are set to zero for good");
+    }
+
+    #[test]
+    fn a_layer_that_is_too_small_for_its_share_is_told_with_the_reason() {
+        let injury =
+            |of| Injury::Ablation { fraction: Fraction::try_from(0.004).unwrap(), of, scope: Scope::PerLayer, layers: None };
+        let mut begin = Tally::of_sizes([("conv1_1", 108), ("conv2_1", 125), ("fc1", 0)]);
+        let told = |injury: &Injury, begin: &Tally| {
+            injury.spared(begin).iter().map(|spared| format!("{} loses {}", spared.layer, spared.reason)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(&injury(Share::Remaining), &begin),
+            ["conv1_1 loses none of its 108 synapses: 0.4 % of them is less than half a synapse"]
+        );
+        begin.take(0, 108);
+        begin.take(1, 1);
+        assert_eq!(
+            told(&injury(Share::Remaining), &begin),
+            ["conv2_1 loses none of its 124 remaining synapses: 0.4 % of them is less than half a synapse"]
+        );
+        assert!(
+            told(&injury(Share::Original), &begin).is_empty(),
+            "half a synapse is one, and a layer that has none left is told of"
+        );
+        begin.by_chance = true;
+        assert!(told(&injury(Share::Remaining), &begin).is_empty());
     }
 
     #[test]

@@ -106,6 +106,72 @@ impl LayerLesion {
     }
 }
 
+/// How many synapses each layer has lost: what can be known of a lesion from numbers alone, before any synapse is drawn. Where chance
+/// decides which layer loses how many, a layer's number is the one to be expected; the sum is exact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    layers: Vec<Count>,
+    /// Whether chance has decided which layer lost how many.
+    pub by_chance: bool,
+}
+
+/// The synapses of one layer, and how many of them are lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// Name of the layer.
+    pub layer: String,
+    /// Synapses of the healthy layer.
+    pub synapses: u64,
+    /// Synapses lost.
+    pub lost: u64,
+}
+
+impl Tally {
+    /// No synapse lost yet.
+    pub fn none(architecture: &Architecture) -> Self {
+        Self::of_sizes(architecture.synaptic().map(|part| (part.name.as_str(), part.kind.synapses())))
+    }
+
+    /// No synapse lost yet, for layers of these names and sizes.
+    pub fn of_sizes<'a>(sizes: impl IntoIterator<Item = (&'a str, usize)>) -> Self {
+        let count = |(layer, synapses): (&str, usize)| Count { layer: layer.to_owned(), synapses: synapses as u64, lost: 0 };
+        Self { layers: sizes.into_iter().map(count).collect(), by_chance: false }
+    }
+
+    /// The layers, in the order of the anatomy.
+    pub fn layers(&self) -> &[Count] {
+        &self.layers
+    }
+
+    /// Counts so many more synapses of a layer as lost.
+    ///
+    /// # Panics
+    /// If the layer has not that many left.
+    pub fn take(&mut self, layer: usize, synapses: u64) {
+        let count = &mut self.layers[layer];
+        assert!(synapses <= count.remaining(), "layer {} has {} synapses left", count.layer, count.remaining());
+        count.lost += synapses;
+    }
+
+    /// Number of synapses lost.
+    pub fn lost(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.lost).sum()
+    }
+
+    /// Share of the healthy network's synapses that is lost, 0 to 1.
+    pub fn fraction_lost(&self) -> f64 {
+        let synapses: u64 = self.layers.iter().map(|layer| layer.synapses).sum();
+        if synapses == 0 { 0.0 } else { self.lost() as f64 / synapses as f64 }
+    }
+}
+
+impl Count {
+    /// Number of synapses still there.
+    pub fn remaining(&self) -> u64 {
+        self.synapses - self.lost
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

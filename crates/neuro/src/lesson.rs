@@ -9,7 +9,8 @@ use crate::quantity::{Fraction, NonNegative, Positive};
 
 /// How a network learns for a number of epochs by stochastic gradient descent on the training images.
 /// Momentum starts at rest: every lesson is a fresh optimiser.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Lesson {
     /// Passes over the training images.
     pub epochs: u32,
@@ -137,7 +138,7 @@ pub enum Schedule {
 impl Schedule {
     /// The factor on the rate when `done` (0 to 1) of the lesson lies behind.
     pub fn factor(self, done: f64) -> f64 {
-        let fall = |done: f64| (1.0 + (std::f64::consts::PI * done).cos()) / 2.0;
+        let fall = |done: f64| (1.0 + libm::cos(std::f64::consts::PI * done)) / 2.0; // not the system's, which differ in the last bit
         match self {
             Schedule::Constant => 1.0,
             Schedule::Cosine => fall(done),

@@ -13,6 +13,7 @@ pub mod architecture;
 pub mod images;
 pub mod lesion;
 pub mod lesson;
+pub mod reading;
 pub mod responses;
 
 pub mod injury;
@@ -20,6 +21,8 @@ pub mod measure;
 pub mod plasticity;
 pub mod representation;
 
+pub mod branch;
+pub mod course;
 pub mod record;
 pub mod statistics;
 

@@ -10,7 +10,7 @@ pub use rsa::{Distance, Method, Over};
 use rsa::{PatternsError, Picture, Prepared, Rdm};
 use serde::{Deserialize, Serialize};
 
-use crate::record::Reading;
+use crate::reading::{Confusions, Reading};
 use crate::representation::{Healthy, Representation};
 use crate::responses::{Responses, Showing};
 
@@ -60,8 +60,14 @@ pub struct Readings {
     /// The readings of all measures, in their order, each once: two correlations of one layer leave out the same pairs, and
     /// a measure may be asked of a layer by name and of all layers besides.
     pub readings: Vec<Reading>,
+    /// Which class was taken for which, if a measure asks for it.
+    pub confusions: Option<Confusions>,
     /// The usual dissimilarity matrix of each tap as a picture; none where there are no probe images.
     pub pictures: Vec<(String, Picture)>,
+}
+
+fn confusions(now: &Responses, showing: &Showing) -> Confusions {
+    Confusions::count(&now.answers.predictions, &showing.labels, showing.classes.len())
 }
 
 /// The dissimilarity matrices that reading these measures at these taps takes, each once.
@@ -107,7 +113,8 @@ pub fn read_all(
     let mut seen = HashSet::new();
     let mut readings: Vec<Reading> = answers.into_iter().flatten().collect();
     readings.retain(|r| seen.insert((r.measure.clone(), r.layer.clone(), r.class.clone())));
-    Ok(Readings { readings, pictures })
+    let confusions = measures.contains(&Measure::Confusion).then(|| confusions(now, showing));
+    Ok(Readings { readings, confusions, pictures })
 }
 
 impl Measure {
@@ -119,8 +126,8 @@ impl Measure {
                 let right = predictions.iter().zip(&showing.labels).filter(|(p, l)| p == l).count();
                 vec![Reading::new("accuracy", ratio(right, predictions.len()), predictions.len() as u64)]
             }
-            Measure::ClassAccuracy => class_accuracies(&Confusions::count(predictions, showing), showing),
-            Measure::Confusion => Confusions::count(predictions, showing).readings(showing),
+            Measure::ClassAccuracy => class_accuracies(&confusions(now, showing), showing),
+            Measure::Confusion => Vec::new(), // counts, not readings: a thousand classes would make a million of them
             Measure::Loss => {
                 let sum: f64 = now.answers.losses.iter().map(|&loss| f64::from(loss)).sum();
                 let mean = (!now.answers.losses.is_empty()).then(|| sum / now.answers.losses.len() as f64);
@@ -141,10 +148,24 @@ impl Measure {
     /// Which dissimilarity matrix of a tap this measure compares, if any.
     pub fn compares(&self, tap: &str) -> Option<Representation> {
         match self {
-            Measure::RdmSimilarity { layer, distance, per_class, .. } if layer.as_ref().is_none_or(|layer| layer == tap) => {
-                Some(Representation { layer: tap.to_owned(), distance: *distance, per_class: *per_class })
+            Measure::RdmSimilarity { layer, distance, per_class, .. } => {
+                let asked = layer.as_ref().is_none_or(|layer| layer == tap);
+                asked.then(|| Representation { layer: tap.to_owned(), distance: *distance, per_class: *per_class })
             }
-            _ => None,
+            Measure::Accuracy | Measure::ClassAccuracy | Measure::Confusion | Measure::Loss => None,
+        }
+    }
+
+    /// Whether a reading is an answer to this measure: a record may hold the answers of more measures than a study asks.
+    pub fn asks_for(&self, reading: &Reading) -> bool {
+        match self {
+            Measure::Accuracy => reading.measure == "accuracy",
+            Measure::ClassAccuracy => ["mean_class_accuracy", "class_accuracy"].contains(&reading.measure.as_str()),
+            Measure::Confusion => false, // its answer is a table of counts
+            Measure::Loss => reading.measure == "loss",
+            Measure::RdmSimilarity { method, over, .. } => self
+                .compares(&reading.layer)
+                .is_some_and(|which| similarity_names(&which, *method, *over).contains(&reading.measure)),
         }
     }
 
@@ -174,9 +195,7 @@ impl Measure {
 /// layer silent in one of the two.
 fn similarity(healthy: &Prepared, which: &Representation, rdm: &Rdm, method: Method, over: Over) -> [Reading; 2] {
     let similarity = healthy.similarity_over(rdm, method, over);
-    let whole = if over == Over::FullMatrix { "_full_matrix" } else { "" };
-    let name = format!("rdm_similarity_{}{whole}{}", method.to_string().replace('-', "_"), which.ending());
-    let left_out = format!("rdm_pairs_left_out{}", which.ending());
+    let [name, left_out] = similarity_names(which, method, over);
     let pairs = similarity.pairs_used + similarity.pairs_left_out;
     [
         Reading::new(&name, similarity.value, similarity.pairs_used).at(&which.layer),
@@ -184,49 +203,23 @@ fn similarity(healthy: &Prepared, which: &Representation, rdm: &Rdm, method: Met
     ]
 }
 
+/// Names of the two readings that a comparison gives: the similarity, and the number of pairs left out.
+fn similarity_names(which: &Representation, method: Method, over: Over) -> [String; 2] {
+    let whole = if over == Over::FullMatrix { "_full_matrix" } else { "" };
+    [
+        format!("rdm_similarity_{}{whole}{}", method.to_string().replace('-', "_"), which.ending()),
+        format!("rdm_pairs_left_out{}", which.ending()),
+    ]
+}
+
 fn ratio(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// How often each class was taken for each class.
-struct Confusions {
-    classes: usize,
-    counts: Vec<usize>,
-}
-
-impl Confusions {
-    fn count(predictions: &[u16], showing: &Showing) -> Self {
-        assert_eq!(predictions.len(), showing.labels.len(), "one answer per test image");
-        let classes = showing.classes.len();
-        let mut counts = vec![0; classes * classes];
-        for (&answer, &truth) in predictions.iter().zip(&showing.labels) {
-            counts[usize::from(truth) * classes + usize::from(answer)] += 1;
-        }
-        Self { classes, counts }
-    }
-
-    fn row(&self, truth: usize) -> &[usize] {
-        &self.counts[truth * self.classes..(truth + 1) * self.classes]
-    }
-
-    fn readings(&self, showing: &Showing) -> Vec<Reading> {
-        let names = &showing.classes;
-        (0..self.classes)
-            .flat_map(|truth| {
-                let total: usize = self.row(truth).iter().sum();
-                (0..self.classes).map(move |answer| {
-                    let class = format!("{}>{}", names[truth], names[answer]);
-                    Reading::new("confusion", ratio(self.row(truth)[answer], total), total as u64).of_class(&class)
-                })
-            })
-            .collect()
-    }
-}
-
 /// Accuracy of each class, and their mean over the classes that have images.
 fn class_accuracies(confusions: &Confusions, showing: &Showing) -> Vec<Reading> {
-    let total = |class: usize| confusions.row(class).iter().sum::<usize>();
-    let of_class = |class: usize| ratio(confusions.row(class)[class], total(class));
+    let total = |class: usize| confusions.images(class) as usize;
+    let of_class = |class: usize| ratio(confusions.of(class)[class] as usize, total(class));
     let known: Vec<f64> = (0..confusions.classes).filter_map(of_class).collect();
     let mean = (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64);
     let each = (0..confusions.classes)
@@ -281,9 +274,8 @@ mod tests {
                 "class_accuracy ship Some(1.0) n=1",
             ]
         );
-        let confusion = read(&Measure::Confusion, &now());
-        assert_eq!(confusion.len(), 9);
-        assert_eq!(confusion[1], "confusion cat>dog Some(0.3333333333333333) n=3");
+        assert_eq!(all(&[Measure::Accuracy], &now()).confusions, None, "nobody asked");
+        assert_eq!(all(&[Measure::Confusion], &now()).confusions.unwrap().counts, [2, 1, 0, 1, 1, 0, 0, 0, 1]);
     }
 
     #[test]
@@ -312,6 +304,23 @@ mod tests {
     }
 
     #[test]
+    fn a_measure_knows_its_own_answers() {
+        let measures: Vec<Measure> = Measure::examples().into_iter().map(|(measure, _)| measure).collect();
+        let readings = all(&measures, &responses([0; 6], PATTERNS)).readings;
+        for measure in &measures {
+            let mut own = all(std::slice::from_ref(measure), &responses([0; 6], PATTERNS)).readings;
+            own.retain(|reading| measure.asks_for(reading));
+            let found: Vec<Reading> = readings.iter().filter(|reading| measure.asks_for(reading)).cloned().collect();
+            assert_eq!(found, own, "{measure:?}");
+            assert!(*measure == Measure::Confusion || !own.is_empty());
+        }
+        let named = |layer: &str| Reading::new("rdm_similarity_tau_b", None, 0).at(layer);
+        let Measure::RdmSimilarity { method, distance, over, per_class, .. } = tau_b() else { panic!("it is one") };
+        let of_fc1 = Measure::RdmSimilarity { method, distance, over, layer: Some("fc1".to_owned()), per_class };
+        assert!(of_fc1.asks_for(&named("fc1")) && !of_fc1.asks_for(&named("penultimate")) && tau_b().asks_for(&named("fc1")));
+    }
+
+    #[test]
     fn a_measure_names_its_distance_and_its_images() {
         let (method, distance, over) = (Method::TauB, Distance::Euclidean, Over::Triangle);
         let of = |per_class| Measure::RdmSimilarity { method, distance, over, layer: None, per_class };
@@ -336,7 +345,7 @@ mod tests {
 
     #[test]
     fn every_tap_has_its_picture_whatever_is_measured() {
-        let Readings { readings, pictures } = all(&[], &responses([0; 6], PATTERNS));
+        let Readings { readings, pictures, .. } = all(&[], &responses([0; 6], PATTERNS));
         assert_eq!((readings.len(), pictures.len(), pictures[0].0.as_str()), (0, 1, "penultimate"));
         assert_eq!(pictures[0].1.side, 3);
     }

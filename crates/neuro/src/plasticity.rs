@@ -18,34 +18,71 @@ pub enum Plasticity {
     None,
     /// It learns the training images again, lost synapses held at zero (Moore et al. 2022, §2.2). What is not stated
     /// here is as in the schooling; momentum starts at rest.
-    Retrain {
-        /// Passes over the training images after each injury.
-        epochs: NonZeroU32,
-        /// Images per update.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        batch: Option<NonZeroU32>,
-        /// Learning rate.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        rate: Option<Positive>,
-        /// Momentum.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        momentum: Option<Fraction>,
-        /// Nesterov's form of momentum.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        nesterov: Option<bool>,
-        /// Weight decay.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        decay: Option<NonNegative>,
-        /// How the rate changes over the lesson.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        schedule: Option<Schedule>,
-        /// Label smoothing.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        label_smoothing: Option<Fraction>,
-        /// What is done to an image before it is learned from.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        augmentation: Option<Augmentation>,
-    },
+    Retrain(Changes),
+}
+
+/// A lesson that is told by what it changes of another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// Passes over the training images after each injury.
+    pub epochs: NonZeroU32,
+    /// Images per update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<NonZeroU32>,
+    /// Learning rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Positive>,
+    /// Momentum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub momentum: Option<Fraction>,
+    /// Nesterov's form of momentum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nesterov: Option<bool>,
+    /// Weight decay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decay: Option<NonNegative>,
+    /// How the rate changes over the lesson.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// Label smoothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_smoothing: Option<Fraction>,
+    /// What is done to an image before it is learned from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augmentation: Option<Augmentation>,
+}
+
+impl Changes {
+    /// So many epochs, and nothing else changed.
+    pub fn of_epochs(epochs: NonZeroU32) -> Self {
+        Self {
+            epochs,
+            batch: None,
+            rate: None,
+            momentum: None,
+            nesterov: None,
+            decay: None,
+            schedule: None,
+            label_smoothing: None,
+            augmentation: None,
+        }
+    }
+
+    /// The lesson, with what is not stated taken from `other`.
+    pub fn over(&self, other: &Lesson) -> Lesson {
+        Lesson {
+            epochs: self.epochs.get(),
+            batch: self.batch.unwrap_or(other.batch),
+            rate: self.rate.unwrap_or(other.rate),
+            momentum: self.momentum.unwrap_or(other.momentum),
+            nesterov: self.nesterov.unwrap_or(other.nesterov),
+            decay: self.decay.unwrap_or(other.decay),
+            schedule: self.schedule.unwrap_or(other.schedule),
+            label_smoothing: self.label_smoothing.unwrap_or(other.label_smoothing),
+            augmentation: self.augmentation.unwrap_or(other.augmentation),
+        }
+    }
 }
 
 impl Plasticity {
@@ -53,19 +90,7 @@ impl Plasticity {
     pub fn lesson(&self, schooling: &Lesson) -> Option<Lesson> {
         match self {
             Plasticity::None => None,
-            Plasticity::Retrain { epochs, batch, rate, momentum, nesterov, decay, schedule, label_smoothing, augmentation } => {
-                Some(Lesson {
-                    epochs: epochs.get(),
-                    batch: batch.unwrap_or(schooling.batch),
-                    rate: rate.unwrap_or(schooling.rate),
-                    momentum: momentum.unwrap_or(schooling.momentum),
-                    nesterov: nesterov.unwrap_or(schooling.nesterov),
-                    decay: decay.unwrap_or(schooling.decay),
-                    schedule: schedule.unwrap_or(schooling.schedule),
-                    label_smoothing: label_smoothing.unwrap_or(schooling.label_smoothing),
-                    augmentation: augmentation.unwrap_or(schooling.augmentation),
-                })
-            }
+            Plasticity::Retrain(changes) => Some(changes.over(schooling)),
         }
     }
 
@@ -88,20 +113,12 @@ impl Plasticity {
     /// One of each kind, with a sentence for people.
     pub fn examples() -> Vec<(Plasticity, &'static str)> {
         let epochs = NonZeroU32::new(3).expect("3 is not 0");
-        let retrain = Plasticity::Retrain {
-            epochs,
-            batch: None,
-            rate: None,
-            momentum: None,
-            nesterov: None,
-            decay: None,
-            schedule: None,
-            label_smoothing: None,
-            augmentation: None,
-        };
         vec![
             (Plasticity::None, "the network is left as the injury made it"),
-            (retrain, "the network learns the training images again for some epochs, lost synapses held at zero"),
+            (
+                Plasticity::Retrain(Changes::of_epochs(epochs)),
+                "the network learns the training images again for some epochs, lost synapses held at zero",
+            ),
         ]
     }
 }
@@ -128,6 +145,18 @@ mod tests {
         let smoothed = Lesson { label_smoothing: Fraction::try_from(0.1).unwrap(), ..schooling() };
         assert_eq!(sharp.lesson(&smoothed), Some(Lesson { epochs: 3, ..schooling() }));
         assert_eq!(Plasticity::None.lesson(&schooling()), None);
+    }
+
+    /// The stored form is part of what a case is known by: it says what the study file says, and nothing else.
+    #[test]
+    fn a_lesson_is_stored_as_it_is_written() {
+        let whole = r#"{"retrain":{"epochs":3,"batch":8,"rate":0.01,"momentum":0.5,"nesterov":true,"decay":0.1,"schedule":"cosine","label_smoothing":0.1,"augmentation":"crop"}}"#;
+        for text in [r#""none""#, r#"{"retrain":{"epochs":3}}"#, whole] {
+            let plasticity: Plasticity = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&plasticity).unwrap(), text);
+        }
+        assert!(serde_json::from_str::<Plasticity>(r#"{"retrain":{"epochs":3,"epoch":1}}"#).is_err());
+        assert!(serde_json::from_str::<Plasticity>(r#"{"retrain":{"batch":3}}"#).is_err());
     }
 
     #[test]

@@ -24,9 +24,12 @@ impl Fraction {
         ((self.0 * whole as f64).round() as u64).min(whole)
     }
 
-    /// For people: "20 %", "12.5 %", "0.0001 %"; four decimals at most.
+    /// For people: "20 %", "12.5 %", "0.0001 %"; four decimals at most, more where these would be none but zeros.
     pub fn percent(self) -> String {
-        let text = format!("{:.4}", self.0 * 100.0);
+        let percent = self.0 * 100.0;
+        let decimals =
+            (4..300).find(|&decimals| percent == 0.0 || format!("{percent:.decimals$}").contains(|c| ('1'..='9').contains(&c)));
+        let text = format!("{percent:.*}", decimals.unwrap_or(4));
         format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
     }
 }
@@ -128,5 +131,6 @@ mod tests {
     fn percentages_are_as_short_as_they_can_be() {
         let percent = |share| Fraction::try_from(share).unwrap().percent();
         assert_eq!([0.0, 0.07, 0.125, 0.2, 1.0, 1e-6].map(percent), ["0 %", "7 %", "12.5 %", "20 %", "100 %", "0.0001 %"]);
+        assert_eq!([2e-9, 9.9e-8].map(percent), ["0.0000002 %", "0.00001 %"], "never 0 unless it is");
     }
 }

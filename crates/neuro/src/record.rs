@@ -2,45 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::images::Provenance;
+use crate::images::{Checksums, Provenance, Shape};
+use crate::reading::{Confusions, Reading};
 use crate::study::{Study, TrialSeeds};
-
-/// The answer of a measure: a number with its n.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reading {
-    /// What was asked, such as `accuracy`.
-    pub measure: String,
-    /// Where in the network; empty for behaviour.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub layer: String,
-    /// Of which class; empty where a measure has none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub class: String,
-    /// The number; none where it is not defined.
-    pub value: Option<f64>,
-    /// How many images, pairs or classes it rests on.
-    pub n: u64,
-}
-
-impl Reading {
-    /// A reading of the whole network over all classes. A value that is no finite number (the loss of a network whose
-    /// outputs have overflowed) is not defined: stored records have no other way to say it.
-    pub fn new(measure: &str, value: Option<f64>, n: u64) -> Self {
-        let value = value.filter(|value| value.is_finite());
-        Self { measure: measure.to_owned(), layer: String::new(), class: String::new(), value, n }
-    }
-
-    /// The same reading, said of a layer.
-    pub fn at(self, layer: &str) -> Self {
-        Self { layer: layer.to_owned(), ..self }
-    }
-
-    /// The same reading, said of a class.
-    pub fn of_class(self, class: &str) -> Self {
-        Self { class: class.to_owned(), ..self }
-    }
-}
 
 /// When in a step something was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,6 +42,9 @@ pub struct Record {
     pub synapses_lost: u64,
     /// What was read.
     pub readings: Vec<Reading>,
+    /// Which class was taken for which, if that was asked; stored as counts in a file of its own.
+    #[serde(skip)]
+    pub confusions: Option<Confusions>,
 }
 
 impl Record {
@@ -110,6 +77,10 @@ pub struct TrialRecords {
     pub seeds: TrialSeeds,
     /// Whether it is finished.
     pub done: bool,
+    /// Why it can never be finished, if its network (or its subject's) failed.
+    pub failure: Option<Failure>,
+    /// Records up to this step are those of the course that the trial branched from; 0 if it began with the healthy network.
+    pub inherited: u32,
     /// Its readings, in order.
     pub records: Vec<Record>,
     /// Its epochs, in order.
@@ -133,6 +104,16 @@ pub struct RdmPicture {
     pub values: Vec<f32>,
 }
 
+/// Why a network could not be taken further: its loss or its activity was no longer a number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// The step of the course in words: "step 3 of 15: epoch 2 of 3".
+    pub at: String,
+    /// What happened.
+    pub reason: String,
+}
+
 /// Everything a report is made of.
 #[derive(Clone, Debug)]
 pub struct Evidence {
@@ -142,30 +123,49 @@ pub struct Evidence {
     pub name: String,
     /// What the numbers depend on besides the study.
     pub cause: Cause,
+    /// Who computed, and in how many cases each took part; in the order of the cases.
+    pub makers: Vec<(Maker, usize)>,
     /// The trials begun so far, arms in the study's order, then by seeds.
     pub trials: Vec<TrialRecords>,
     /// Epochs of each subject's schooling, by network and data seed.
     pub schooling: Vec<(TrialSeeds, Vec<EpochRecord>)>,
 }
 
-/// What the numbers depend on besides the study: kept in the ledger and compared before work goes on.
+/// Who computed: recorded at each commit, and no part of what a case is. Results of one build on one instruction set are the same
+/// to the last bit; others may round differently.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Maker {
+    /// The program: its version and a hash of its source.
+    pub build: String,
+    /// Model of the processor.
+    pub processor: String,
+    /// Instruction set of the kernels, such as `AVX-512`.
+    pub instructions: String,
+}
+
+impl std::fmt::Display for Maker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} on {} ({})", self.build, self.processor, self.instructions)
+    }
+}
+
+/// What the numbers depend on besides the study and its makers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cause {
-    /// Version of the stored format.
-    pub format: u32,
     /// SHA-256 of the study in its resolved form.
     pub study_sha256: String,
-    /// Version of the program that began the work.
-    pub build: String,
-    /// Device that computes.
+    /// Kind of device that computes, such as `cpu`.
     pub device: String,
-    /// Threads that compute.
-    pub threads: usize,
     /// Where the images came from.
     pub stimuli: Provenance,
+    /// Checksum of each set of images alone.
+    pub checksums: Checksums,
     /// Number of training, assessment and test images.
     pub images: [usize; 3],
+    /// Size of each image.
+    pub shape: Shape,
     /// Names of the classes.
     pub classes: Vec<String>,
     /// Number of probe images of each class.
@@ -177,18 +177,4 @@ pub struct Cause {
     /// SHA-256 of the given weights, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_sha256: Option<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reading_is_the_same_after_it_was_stored() {
-        for value in [Some(0.25), None, Some(f64::NAN), Some(f64::INFINITY)] {
-            let reading = Reading::new("loss", value, 3);
-            let stored = serde_json::to_string(&reading).unwrap();
-            assert_eq!(serde_json::from_str::<Reading>(&stored).unwrap(), reading, "{stored}");
-        }
-    }
 }

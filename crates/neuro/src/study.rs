@@ -8,6 +8,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::architecture::Blueprint;
 use crate::injury::Injury;
@@ -129,6 +131,28 @@ pub enum StimuliChoice {
     },
 }
 
+impl StimuliChoice {
+    /// One of each kind, with a sentence for people.
+    pub fn examples() -> Vec<(StimuliChoice, &'static str)> {
+        let some = |images: u32| NonZeroU32::new(images).expect("not 0");
+        vec![
+            (
+                StimuliChoice::Cifar10(Split::default()),
+                "CIFAR-10 (Krizhevsky 2009); train, assessment and test take part of it; downloaded where it is missing",
+            ),
+            (StimuliChoice::Cifar100(Split::default()), "CIFAR-100, fine labels; the same options"),
+            (
+                StimuliChoice::Folder { path: "pictures".into(), size: some(32), assessment_per_class: 0 },
+                "PNG or JPEG pictures in train/CLASS/ and test/CLASS/, resized and cropped",
+            ),
+            (
+                StimuliChoice::Shapes { train: some(4000), assessment: 0, test: some(1000) },
+                "ten classes of drawn objects, 32 x 32 pixels, made on the spot",
+            ),
+        ]
+    }
+}
+
 /// Which images of a set are used. The assessment images are the last ones of the training file, so that
 /// training and assessment never overlap; the test set is the official one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -165,15 +189,59 @@ pub enum ProbeImages {
     PerClass(NonZeroU32),
 }
 
-/// Which weights stay on disk when a trial is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// Which checkpoints stay on disk when a trial is done, besides the healthy network, the last one of each trial, and those that other
+/// arms start from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
-    /// The healthy network and the last state of each trial.
+    /// No others. Written `"last"`.
     #[default]
     Last,
-    /// Also the state behind every reading.
+    /// The checkpoint behind every reading. Written `"every-reading"`.
     EveryReading,
+    /// Those at the ends of these steps. Written `[5, 10]`.
+    Steps(Vec<u32>),
+}
+
+impl Serialize for Keep {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Keep::Last => serializer.serialize_str("last"),
+            Keep::EveryReading => serializer.serialize_str("every-reading"),
+            Keep::Steps(steps) => steps.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Keep {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl<'de> serde::de::Visitor<'de> for Written {
+            type Value = Keep;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("\"last\", \"every-reading\" or a list of steps such as [5, 10]")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Keep, E> {
+                match word {
+                    "last" => Ok(Keep::Last),
+                    "every-reading" => Ok(Keep::EveryReading),
+                    other => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
+                }
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Keep, A::Error> {
+                let mut steps = Vec::new();
+                while let Some(step) = list.next_element::<NonZeroU32>()? {
+                    steps.push(step.get());
+                }
+                steps.sort_unstable();
+                steps.dedup();
+                Ok(Keep::Steps(steps))
+            }
+        }
+        deserializer.deserialize_any(Written)
+    }
 }
 
 /// One course of disease and therapy.
@@ -182,6 +250,9 @@ pub enum Keep {
 pub struct Arm {
     /// Name in tables and figures; also the name of its folder.
     pub name: ArmName,
+    /// Where it begins: after a step of another arm, or with the healthy network if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     /// Number of steps.
     pub steps: NonZeroU32,
     /// What a step takes.
@@ -190,7 +261,21 @@ pub struct Arm {
     pub plasticity: Plasticity,
 }
 
-/// Name of an arm: letters, digits, space, `-`, `_`, `.`, `+`; safe as the name of a folder everywhere.
+/// A branch: an arm that begins with the network of another arm, as it was at the end of one of its steps, lesion and all. Its own
+/// steps are counted on from there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// Folder of another study that the arm belongs to, relative to the current folder; this study if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study: Option<PathBuf>,
+    /// The arm that is branched from.
+    pub arm: ArmName,
+    /// After which of its steps.
+    pub step: NonZeroU32,
+}
+
+/// Name of an arm: letters and digits of any script, space, `-`, `_`, `.`, `+`; safe as the name of a folder everywhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ArmName(String);
@@ -199,6 +284,12 @@ impl ArmName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What two names have in common whose folders would be one folder on some file systems: names that differ in case alone, or in
+    /// how an accent is written (Unicode normalisation).
+    pub fn folded(&self) -> String {
+        self.0.nfc().collect::<String>().to_lowercase().nfc().collect()
     }
 }
 
@@ -212,24 +303,48 @@ impl TryFrom<String> for ArmName {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || " -_.+".contains(c);
-        let edges = name.chars().next().into_iter().chain(name.chars().last());
-        if name.len() <= 64
-            && name.chars().all(fits)
-            && edges.clone().count() > 0
-            && edges.into_iter().all(|c| c != ' ' && c != '.')
-        {
-            Ok(Self(name))
-        } else {
-            Err(format!(
+        let fits = |c: char| c.is_alphanumeric() || is_combining_mark(c) || " -_.+".contains(c);
+        let edges = name.starts_with([' ', '.']) || name.ends_with([' ', '.']);
+        let short = (1..=64).contains(&name.chars().count()) && name.len() <= 200;
+        if !short || edges || !name.chars().all(fits) {
+            return Err(format!(
                 "'{name}' cannot name an arm: use 1 to 64 letters, digits, spaces or any of - _ . + (no space or dot at either end)"
-            ))
+            ));
         }
+        if is_device(&name) {
+            return Err(format!("'{name}' cannot name an arm: Windows keeps this name for a device; choose another"));
+        }
+        Ok(Self(name))
     }
+}
+
+/// Names that Windows gives to devices, with any extension and in any case.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).trim_end().to_uppercase();
+    let numbered = |port: &str| stem.strip_prefix(port).is_some_and(|n| matches!(n.as_bytes(), [b'1'..=b'9']));
+    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
 }
 
 impl From<ArmName> for String {
     fn from(name: ArmName) -> String {
         name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arm_is_named_in_any_script_and_fits_as_a_folder() {
+        let long = "a".repeat(65);
+        let named = |name: &str| ArmName::try_from(name.to_owned());
+        for name in ["müde", "mu\u{308}de", "対照", "शिक्षा", "เก้าอี้", "ཀརྨ", "މާލެ", "a.b", "console", "COM10", &long[1..]]
+        {
+            assert!(named(name).is_ok(), "{name}");
+        }
+        for name in ["", &long, " a", "a.", "a/b", "a\u{1b}b", "a\u{202e}b", "a\u{200b}b", "con", "Nul.txt", "lpt1", "COM9.x"] {
+            assert!(named(name).is_err(), "{name}");
+        }
     }
 }

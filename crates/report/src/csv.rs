@@ -4,11 +4,7 @@ use neuro::record::Evidence;
 use neuro::statistics::Estimate;
 
 use crate::table;
-use crate::view::{Question, View};
-
-pub(crate) const RESULTS: &str = "results.csv";
-pub(crate) const TABLE: &str = "table.csv";
-pub(crate) const COMPARISONS: &str = "comparisons.csv";
+use crate::view::{Question, View, own};
 
 const RESULTS_COLUMNS: [&str; 13] = [
     "study",
@@ -40,15 +36,17 @@ const COMPARISONS_COLUMNS: [&str; 10] = [
     "n",
 ];
 
-/// Every reading, one a line: trials as given, records in order. Floats are written so that they read back as the same
-/// bits; what is not defined is `NaN`.
+/// Every reading, one a line: trials as given, records in order, the confusions of a record after its other readings. Of an arm
+/// that branches from another, only what is its own. Floats are written so that they read back as the same bits; what is not
+/// defined is `NaN`.
 pub fn results_csv(evidence: &Evidence) -> String {
     let mut sheet = Sheet::new(&RESULTS_COLUMNS);
     for trial in &evidence.trials {
         let seeds = [trial.seeds.network, trial.seeds.injury, trial.seeds.data].map(|seed| seed.0.to_string());
-        for record in &trial.records {
+        for record in own(trial) {
             let (step, phase, lost) = (record.step.to_string(), record.phase.to_string(), float(Some(record.fraction_lost)));
-            for reading in &record.readings {
+            let confusions = record.confusions.iter().flat_map(|confusions| confusions.readings(&evidence.cause.classes));
+            for reading in record.readings.iter().cloned().chain(confusions) {
                 sheet.row(&[
                     &evidence.name,
                     &trial.arm,
@@ -217,5 +215,35 @@ mod tests {
         let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
         assert_eq!(rows.len(), 3 * 2 * 2, "pairs of arms x steps x questions");
         assert!(rows.iter().all(|row| &row[9] == "3" && !row[8].is_empty()));
+    }
+
+    #[test]
+    fn confusions_are_shares_after_the_readings_of_their_record() {
+        let mut evidence = example::evidence(1, 1);
+        evidence.trials.truncate(1);
+        evidence.trials[0].records.truncate(1);
+        evidence.cause.classes = ["cat", "dog"].map(str::to_owned).to_vec();
+        let record = &mut evidence.trials[0].records[0];
+        record.readings.truncate(1);
+        record.confusions = Some(neuro::reading::Confusions { classes: 2, counts: vec![3, 1, 0, 0] });
+        let text = results_csv(&evidence);
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        let start = "example,retrained,1,1,1,0,healthy,0,,confusion,";
+        let expected = ["cat>cat,0.75,4", "cat>dog,0.25,4", "dog>cat,NaN,0", "dog>dog,NaN,0"].map(|end| format!("{start}{end}"));
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn a_branch_writes_its_own_rows_and_the_healthy_ones() {
+        let evidence = example::of_a_branch(1, 8, 5, 3);
+        let steps = |text: &str, arm: usize, step: usize| -> std::collections::BTreeSet<u32> {
+            let mut reader = csv::Reader::from_reader(text.as_bytes());
+            let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+            rows.iter().filter(|row| &row[arm] == "branch").map(|row| row[step].parse().unwrap()).collect()
+        };
+        assert_eq!(Vec::from_iter(steps(&results_csv(&evidence), 1, 5)), [0, 6, 7, 8]);
+        let view = View::new(&evidence);
+        assert_eq!(Vec::from_iter(steps(&table_csv(&view), 0, 1)), [0, 6, 7, 8]);
+        assert_eq!(Vec::from_iter(steps(&comparisons_csv(&view), 1, 2)), [6, 7, 8]);
     }
 }

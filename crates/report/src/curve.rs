@@ -14,7 +14,9 @@ pub(crate) struct Curve {
     pub(crate) phase: Phase,
     /// Whether it stands at its partner's losses, having none of its own.
     pub(crate) placed: bool,
-    /// Means over seeds, in the order of the steps; the first is healthy.
+    /// Number of the step after which it begins; 0 is healthy.
+    pub(crate) origin: u32,
+    /// Means over seeds, in the order of the steps; the first is where it begins: healthy, or the end of the step branched from.
     pub(crate) points: Vec<Point>,
     /// Each seed's own line: (lost, value).
     pub(crate) seeds: Vec<Vec<(f64, Option<f64>)>>,
@@ -32,12 +34,12 @@ pub(crate) struct Point {
 }
 
 impl Curve {
-    /// Number of seeds of each mean after the healthy one; of the healthy one if there is no other.
+    /// Number of seeds of each mean after the one it begins with; of that one if there is no other.
     pub(crate) fn seeds_per_point(&self) -> Vec<usize> {
         let n = |keep: &dyn Fn(&&Point) -> bool| -> Vec<usize> {
             self.points.iter().filter(keep).filter_map(|point| Some(point.estimate?.n)).collect()
         };
-        let steps = n(&|point| point.step > 0);
+        let steps = n(&|point| point.step > self.origin);
         if steps.is_empty() { n(&|_| true) } else { steps }
     }
 }
@@ -55,18 +57,23 @@ fn curve(view: &View<'_>, arm: &Arm<'_>, phase: Phase, question: &Question) -> O
     if steps.is_empty() && phase != arm.outcome {
         return None;
     }
-    let at = |step| if step == 0 { Phase::Healthy } else { phase };
+    let (origin, begins) = arm.beginning();
+    let at = |step| if step == origin { begins } else { phase };
     let point = |step| Some(Point { step, lost: view.place(arm, step)?, estimate: arm.estimate(step, at(step), question) });
-    let points = std::iter::once(0).chain(steps).filter_map(point).collect();
+    let points = std::iter::once(origin).chain(steps).filter_map(point).collect();
     let seeds = arm.trials.iter().map(|trial| seed_line(view, arm, trial, phase, question)).collect();
-    Some(Curve { arm: arm.index, phase, placed: arm.is_sham(), points, seeds })
+    Some(Curve { arm: arm.index, phase, placed: arm.is_whole(), origin, points, seeds })
 }
 
 fn seed_line(view: &View<'_>, arm: &Arm<'_>, trial: &TrialRecords, phase: Phase, question: &Question) -> Vec<(f64, Option<f64>)> {
-    let records = trial.records.iter().filter(|record| record.phase == phase || record.phase == Phase::Healthy);
+    let begins = arm.beginning();
+    let records = trial
+        .records
+        .iter()
+        .filter(|record| record.step > begins.0 && record.phase == phase || (record.step, record.phase) == begins);
     records
         .filter_map(|record| {
-            let lost = if arm.is_sham() { view.place(arm, record.step)? } else { record.fraction_lost };
+            let lost = if arm.is_whole() { view.place(arm, record.step)? } else { record.fraction_lost };
             Some((lost, question.of(record)))
         })
         .collect()
@@ -139,5 +146,20 @@ mod tests {
         let curves = curves(&View::new(&evidence), &example::accuracy());
         assert_eq!(names(&curves), [(0, Phase::Treated)]);
         assert_eq!((curves[0].points.len(), curves[0].seeds_per_point()), (1, vec![1]));
+    }
+
+    #[test]
+    fn a_branch_begins_where_the_step_it_branched_from_ended() {
+        let evidence = example::of_a_branch(3, 8, 5, 3);
+        let curves = curves(&View::new(&evidence), &example::accuracy());
+        let (ancestor, branch) = (&curves[0], curves.last().unwrap());
+        assert_eq!((branch.arm, branch.phase, branch.origin), (3, Phase::Injured, 5));
+        assert_eq!(branch.points.iter().map(|point| point.step).collect::<Vec<_>>(), [5, 6, 7, 8]);
+        assert_eq!(branch.points[0].estimate, ancestor.points[5].estimate, "treated, since that was read last");
+        assert_eq!(branch.points[0].lost, ancestor.points[5].lost);
+        for (line, ancestor) in branch.seeds.iter().zip(&ancestor.seeds) {
+            assert_eq!((line.len(), line[0]), (4, ancestor[5]));
+        }
+        assert_eq!(branch.seeds_per_point(), [3; 3]);
     }
 }

@@ -1,7 +1,8 @@
 //! Evidence made up for tests: three arms with plausible curves.
 
-use neuro::record::{Cause, EpochRecord, Evidence, Phase, RdmPicture, Reading, Record, TrialRecords};
-use neuro::study::{Study, TrialSeeds};
+use neuro::reading::Reading;
+use neuro::record::{Cause, EpochRecord, Evidence, Failure, Maker, Phase, RdmPicture, Record, TrialRecords};
+use neuro::study::{Start, Study, TrialSeeds};
 
 use crate::view::Question;
 
@@ -19,7 +20,8 @@ pub(crate) fn evidence(seeds: u32, steps: u32) -> Evidence {
     let arms = ["retrained", "untreated", "sham"];
     let trials = arms.iter().flat_map(|arm| all.iter().map(|seeds| trial(arm, *seeds, steps))).collect();
     let schooling = all.iter().map(|seeds| (*seeds, epochs(*seeds))).collect();
-    Evidence { study, name: "example".to_owned(), cause: cause(), trials, schooling }
+    let makers = vec![(maker("AVX-512"), all.len() * (1 + arms.len()))];
+    Evidence { study, name: "example".to_owned(), cause: cause(), makers, trials, schooling }
 }
 
 pub(crate) fn study(seeds: u32, steps: u32) -> Study {
@@ -45,20 +47,29 @@ pub(crate) fn study(seeds: u32, steps: u32) -> Study {
     serde_json::from_str(&text).unwrap()
 }
 
+/// Who computed, on this instruction set.
+pub(crate) fn maker(instructions: &str) -> Maker {
+    Maker {
+        build: "atrophy 0.1.0 (3f9c1d2e)".to_owned(),
+        processor: "AMD EPYC 9B14".to_owned(),
+        instructions: instructions.to_owned(),
+    }
+}
+
 fn cause() -> Cause {
     serde_json::from_value(serde_json::json!({
-        "format": 1,
         "study_sha256": "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
-        "build": "atrophy 0.1.0",
-        "device": "cpu (AVX-512)",
-        "threads": 2,
+        "device": "cpu",
         "stimuli": {
             "name": "CIFAR-10",
             "source": "downloaded from www.cs.toronto.edu and checked against its MD5 sum.",
+            "check": "official-archive",
             "note": null,
             "sha256": "9a0364b9e99bb480dd25e1f0284c8555d2c2e4f1a5b7c6d8e9f0a1b2c3d4e5f6",
         },
+        "checksums": { "train": "aa", "assessment": "bb", "test": "cc" },
         "images": [50_000, 0, 10_000],
+        "shape": { "channels": 3, "height": 32, "width": 32 },
         "classes": CLASSES,
         "probe_per_class": (vec![100; 10]),
         "network": "VGG19 with batch normalisation, one dense layer",
@@ -79,7 +90,7 @@ fn trial(arm: &str, seeds: TrialSeeds, steps: u32) -> TrialRecords {
     }
     let records = moments.iter().map(|&(step, phase)| record(arm, seeds, step, phase)).collect();
     let pictures = moments.iter().map(|&(step, phase)| picture(arm, seeds, step, phase)).collect();
-    TrialRecords { arm: arm.to_owned(), seeds, done: true, records, epochs: Vec::new(), pictures }
+    TrialRecords { arm: arm.to_owned(), seeds, done: true, failure: None, inherited: 0, records, epochs: Vec::new(), pictures }
 }
 
 /// A fixed number in -1..1 for each moment, so that seeds differ.
@@ -119,7 +130,7 @@ fn record(arm: &str, seeds: TrialSeeds, step: u32, phase: Phase) -> Record {
         readings.push(Reading::new("rdm_pairs_left_out", Some(0.0), 499_500).at(layer));
     }
     let fraction_lost = if arm == "sham" { 0.0 } else { 1.0 - 0.8f64.powi(step as i32) };
-    Record { step, phase, fraction_lost, synapses_lost: (fraction_lost * 20_024_000.0) as u64, readings }
+    Record { step, phase, fraction_lost, synapses_lost: (fraction_lost * 20_024_000.0) as u64, readings, confusions: None }
 }
 
 fn picture(arm: &str, seeds: TrialSeeds, step: u32, phase: Phase) -> RdmPicture {
@@ -216,5 +227,90 @@ pub(crate) fn of_many_arms(arms: usize) -> Evidence {
         evidence.study.arms.push(plan);
         evidence.trials.extend(trials.iter().map(|trial| TrialRecords { arm: name.clone(), ..trial.clone() }));
     }
+    evidence
+}
+
+/// A trial whose network failed on its way to this moment: what came before was read. At step 0 nothing was: its subject failed.
+pub(crate) fn fail(trial: &mut TrialRecords, step: u32, phase: Phase) {
+    let last = trial.records.iter().map(|record| record.step).max().unwrap_or(0);
+    trial.records.retain(|record| (record.step, record.phase) < (step, phase));
+    trial.pictures.retain(|picture| (picture.step, picture.phase) < (step, phase));
+    trial.done = false;
+    let at = if step == 0 { "schooling: epoch 2 of 10".to_owned() } else { format!("step {step} of {last}: epoch 2 of 3") };
+    trial.failure = Some(Failure { at, reason: "the loss is not a number".to_owned() });
+}
+
+/// The same with an arm `branch` of so many further steps without lessons, which begins after a step of `retrained`.
+pub(crate) fn of_a_branch(seeds: u32, steps: u32, after: u32, further: u32) -> Evidence {
+    let mut evidence = evidence(seeds, steps);
+    let mut plan = evidence.study.arms[1].clone();
+    plan.name = "branch".to_owned().try_into().unwrap();
+    plan.steps = further.try_into().unwrap();
+    plan.start = Some(Start { study: None, arm: "retrained".to_owned().try_into().unwrap(), step: after.try_into().unwrap() });
+    evidence.study.arms.push(plan);
+    let ancestors: Vec<TrialRecords> = evidence.trials[..seeds as usize].to_vec();
+    for ancestor in ancestors {
+        let mut branch = TrialRecords { arm: "branch".to_owned(), inherited: after, ..ancestor };
+        branch.records.retain(|record| record.step <= after);
+        branch.pictures.retain(|picture| picture.step <= after);
+        for step in after + 1..=after + further {
+            branch.records.push(record("branch", branch.seeds, step, Phase::Injured));
+            branch.pictures.push(picture("branch", branch.seeds, step, Phase::Injured));
+        }
+        evidence.trials.push(branch);
+    }
+    evidence
+}
+
+/// A study in which much went wrong: failed and unfinished trials, a branch, two makers.
+pub(crate) fn of_all_trouble() -> Evidence {
+    let mut evidence = of_a_branch(3, 15, 5, 6);
+    fail(&mut evidence.trials[1], 8, Phase::Treated);
+    fail(&mut evidence.trials[2], 11, Phase::Treated);
+    evidence.trials[10].done = false;
+    evidence.trials[10].records.retain(|record| record.step <= 7);
+    evidence.makers.push((maker("AVX2"), 3));
+    evidence
+}
+
+/// Gives a class another name everywhere.
+pub(crate) fn rename_class(evidence: &mut Evidence, class: usize, name: &str) {
+    let old = std::mem::replace(&mut evidence.cause.classes[class], name.to_owned());
+    let readings = evidence.trials.iter_mut().flat_map(|trial| &mut trial.records).flat_map(|record| &mut record.readings);
+    readings.filter(|reading| reading.class == old).for_each(|reading| reading.class = name.to_owned());
+}
+
+/// Gives the similarity another name everywhere.
+pub(crate) fn measured_as(evidence: &mut Evidence, measure: &str) {
+    let readings = evidence.trials.iter_mut().flat_map(|trial| &mut trial.records).flat_map(|record| &mut record.readings);
+    readings
+        .filter(|reading| reading.measure.starts_with("rdm_similarity_"))
+        .for_each(|reading| reading.measure = measure.to_owned());
+}
+
+/// The same with names as long as somebody might make them, without a space to break them at.
+pub(crate) fn of_long_names() -> Evidence {
+    let mut evidence = of_many_arms(4);
+    for class in 0..CLASSES.len() {
+        rename_class(&mut evidence, class, &format!("{class}{}", "Unterschenkel".repeat(20)));
+    }
+    let arm = "W".repeat(64);
+    evidence.trials.iter_mut().filter(|trial| trial.arm == "retrained").for_each(|trial| trial.arm.clone_from(&arm));
+    evidence.study.arms[0].name = arm.try_into().unwrap();
+    evidence.cause.stimuli.name = "Bilder".repeat(80);
+    evidence.cause.stimuli.note = Some("Nur".repeat(500));
+    evidence
+}
+
+/// The same with classes named in many scripts, some of them long.
+pub(crate) fn of_other_scripts() -> Evidence {
+    let mut evidence = evidence(3, 6);
+    let names =
+        ["猫", "とても長い名前のクラスです", "고양이", "Ελληνικά", "кошка", "العربية", "हिन्दी", "עברית", "🐈 cat", "ภาษาไทย"];
+    for (class, name) in names.iter().enumerate() {
+        rename_class(&mut evidence, class, name);
+    }
+    evidence.cause.stimuli.name = "動物の絵 (Tierbilder)".to_owned();
+    evidence.cause.stimuli.note = Some("小さい".to_owned());
     evidence
 }

@@ -1,6 +1,8 @@
 //! The figures. Each is drawn once; the same drawing is the SVG, the PNG and what stands in the page.
 
 mod colour;
+pub(crate) mod fonts;
+mod sheet;
 mod svg;
 mod text;
 
@@ -15,33 +17,10 @@ mod rdm;
 
 pub(crate) mod raster;
 
-use crate::page;
+use crate::names;
 use crate::view::View;
-use svg::Canvas;
 
-/// Width of a figure for one column of a journal. At 85 mm a text of 14 is set in 8 pt.
-const COLUMN: f64 = 420.0;
-/// Width of a figure for both columns: at 175 mm a text of 14 is set in 8 pt.
-const PAGE: f64 = 860.0;
-/// Free space at the edges.
-const MARGIN: f64 = 8.0;
-
-/// A figure with what must be said under it.
-pub(crate) struct Figure {
-    /// Its file's name without folder and extension.
-    pub(crate) name: String,
-    pub(crate) title: String,
-    /// What the lines are, of which data, with n.
-    pub(crate) caption: String,
-    pub(crate) canvas: Canvas,
-}
-
-impl Figure {
-    /// Its place below the report's folder.
-    pub(crate) fn file(&self, extension: &str) -> String {
-        format!("figures/{}.{extension}", self.name)
-    }
-}
+pub(crate) use sheet::{Figure, of_means};
 
 /// Every figure that the evidence has something for, in the order of the page.
 pub(crate) fn all(view: &View<'_>) -> anyhow::Result<Vec<Figure>> {
@@ -54,30 +33,21 @@ pub(crate) fn all(view: &View<'_>) -> anyhow::Result<Vec<Figure>> {
     let rest = [maps::classes(view)?, learning::figure(view)].into_iter().flatten();
     let similarities = similarities.chain(layers);
     let mut figures: Vec<Figure> = accuracy.chain(similarities).chain(rdm::figures(view)?).chain(rest).collect();
-    if view.evidence.cause.stimuli.note.is_some() {
+    if sheet::has_reservations(&view.evidence.cause.stimuli) {
         // a figure may be taken out of the page, and must not leave its data's reservations behind
-        let reminder = format!("Data: {} (see the note on these data in {})", view.evidence.cause.stimuli.name, page::NAME);
+        let reminder = format!("Data: {} (see the note on these data in {})", view.evidence.cause.stimuli.name, names::PAGE);
         figures.iter_mut().for_each(|figure| figure.canvas.footnote(&reminder));
     }
     Ok(figures)
 }
 
-/// "similarity" for the principal layer, "similarity-block3" for another; safe as the name of a file.
-fn layered(name: &str, layer: &str, principal: bool) -> String {
-    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
-    if principal { name.to_owned() } else { format!("{name}-{}", layer.chars().map(safe).collect::<String>()) }
-}
-
-/// The sentence that names the data, wherever numbers of it are shown.
-pub(crate) fn data(view: &View<'_>) -> String {
-    let stimuli = &view.evidence.cause.stimuli;
-    let note = if stimuli.note.is_some() { " (see the note on these data)" } else { "" };
-    format!("Data: {}{note}.", stimuli.name)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
+    use neuro::measure::{Distance, Method, Over};
     use neuro::record::Evidence;
+    use neuro::representation::Representation;
 
     use super::*;
     use crate::example;
@@ -137,19 +107,55 @@ mod tests {
             example::of_many_layers(6),
             example::of_many_classes(100),
             example::of_many_arms(5),
+            example::of_a_branch(3, 15, 5, 6),
+            example::of_all_trouble(),
+            example::of_other_scripts(),
+            example::of_long_names(),
         ];
-        let alone = [example::evidence(3, 15), example::of_many_layers(6), example::of_many_classes(20)].map(alone);
+        let narrow = [
+            example::evidence(3, 15),
+            example::of_many_layers(6),
+            example::of_many_classes(20),
+            example::of_other_scripts(),
+            example::of_long_names(),
+        ];
+        let alone = narrow.map(alone);
+        let fonts = fonts::Fonts::of_this_system();
         for evidence in whole.iter().chain(&alone) {
             for figure in all(&View::new(evidence)).unwrap() {
-                let beyond = raster::texts_beyond_the_sheet(&figure.canvas.standalone());
+                let beyond = raster::texts_beyond_the_sheet(&figure.canvas.standalone(), &fonts);
                 assert!(beyond.is_empty(), "{} with {} arms: {beyond:?}", figure.name, evidence.study.arms.len());
             }
         }
     }
 
+    /// Axes and scales name how matrices are compared, which can be long.
     #[test]
-    fn layers_make_safe_file_names() {
-        assert_eq!(layered("rdm", "a/b c", false), "rdm-a-b-c");
-        assert_eq!(layered("rdm", "penultimate", true), "rdm");
+    fn no_way_to_compare_has_a_name_too_long_for_its_sheet() {
+        let fonts = fonts::Fonts::bundled();
+        let ways = Method::ALL.into_iter().flat_map(|method| Distance::ALL.map(|distance| (method, distance)));
+        let ways = ways.flat_map(|way| [Over::Triangle, Over::FullMatrix].map(|over| (way, over)));
+        let ways = ways.flat_map(|way| [None, Some(1), Some(1_000_000)].map(|most| (way, most)));
+        let base = |mut evidence: Evidence| {
+            evidence.trials.iter_mut().for_each(|trial| trial.pictures.clear());
+            example::forget(&mut evidence, "class_accuracy");
+            evidence.schooling.clear();
+            evidence
+        };
+        let few = base(example::evidence(1, 2));
+        let cases = [few.clone(), base(alone(example::of_many_layers(3)))];
+        for (((method, distance), over), most) in ways {
+            let which = Representation { layer: String::new(), distance, per_class: most.and_then(NonZeroU32::new) };
+            let whole = if over == Over::FullMatrix { "_full_matrix" } else { "" };
+            let measure = format!("rdm_similarity_{}{whole}{}", method.to_string().replace('-', "_"), which.ending());
+            for case in &cases {
+                let mut evidence = case.clone();
+                example::measured_as(&mut evidence, &measure);
+                for figure in all(&View::new(&evidence)).unwrap() {
+                    let beyond = raster::texts_beyond_the_sheet(&figure.canvas.standalone(), &fonts);
+                    assert!(beyond.is_empty(), "{measure}, {}: {beyond:?}", figure.name);
+                }
+            }
+        }
     }
 }

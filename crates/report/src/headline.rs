@@ -4,6 +4,7 @@ use neuro::record::Phase;
 use neuro::statistics::Estimate;
 use neuro::study::TrialSeeds;
 
+use crate::attrition::Count;
 use crate::view::{Arm, Question, View};
 use crate::words::{self, Unit};
 
@@ -15,9 +16,13 @@ pub(crate) const BREAK: &str = "Break: the first step at which an arm's mean acc
 pub(crate) struct Ending<'a> {
     pub(crate) arm: &'a str,
     pub(crate) step: u32,
+    /// The step it is to end at.
+    pub(crate) end: u32,
     pub(crate) lost: f64,
-    pub(crate) sham: bool,
+    pub(crate) whole: bool,
     pub(crate) accuracy: Estimate,
+    /// The n of accuracy, beside what it would be if no trial had failed.
+    pub(crate) count: Count,
     pub(crate) similarity: Option<Estimate>,
     pub(crate) broken: Broken,
 }
@@ -27,6 +32,8 @@ pub(crate) struct Ending<'a> {
 pub(crate) enum Broken {
     /// The step of the mean, its loss, and each seed's own step.
     At { step: u32, lost: f64, by_seed: Vec<Fell> },
+    /// A branch was below it when it began, after this step and loss.
+    Before { step: u32, lost: f64 },
     /// Not yet.
     Not,
     /// The healthy networks are no better than chance, or were not read: there is nothing to lose.
@@ -39,6 +46,8 @@ pub(crate) enum Fell {
     At(u32),
     /// It did not, as far as it was read.
     Not,
+    /// It did not before it failed.
+    Failed,
     /// No step of it was read.
     Unread,
     /// Its healthy network is no better than chance.
@@ -54,8 +63,9 @@ fn ending<'a>(view: &View<'a>, arm: &Arm<'a>, question: &Question) -> Option<End
     let step = *arm.steps_read(arm.outcome).last()?;
     let accuracy = arm.estimate(step, arm.outcome, question)?;
     let similarity = view.similarities.first().and_then(|similarity| arm.estimate(step, arm.outcome, similarity));
-    let (lost, sham, broken) = (arm.lost(step)?, arm.is_sham(), broken(view, arm, question));
-    Some(Ending { arm: arm.name(), step, lost, sham, accuracy, similarity, broken })
+    let count = arm.count(accuracy.n, step, arm.outcome);
+    let (lost, whole, broken) = (arm.lost(step)?, arm.is_whole(), broken(view, arm, question));
+    Some(Ending { arm: arm.name(), step, end: arm.end(), lost, whole, accuracy, count, similarity, broken })
 }
 
 fn broken(view: &View<'_>, arm: &Arm<'_>, question: &Question) -> Broken {
@@ -65,23 +75,30 @@ fn broken(view: &View<'_>, arm: &Arm<'_>, question: &Question) -> Broken {
     if mean(healthy.iter().map(|(_, value)| *value).collect()).is_none_or(|mean| mean <= view.chance()) {
         return Broken::Meaningless;
     }
+    let (origin, begins) = arm.beginning();
     // how far each seed that got so far is above its own middle
     let margins = |step| -> Vec<_> {
-        let values = arm.values(step, arm.outcome, question);
+        let phase = if step == origin { begins } else { arm.outcome };
+        let values = arm.values(step, phase, question);
         let own = |seeds| healthy.iter().find(|(s, _)| *s == seeds).map(|(_, value)| *value);
         values.into_iter().filter_map(|(seeds, value)| Some((seeds, value - middle(own(seeds)?)))).collect()
     };
-    let steps = arm.steps_read(arm.outcome);
+    // a branch may be below it from the beginning
+    let steps: Vec<u32> = (origin > 0).then_some(origin).into_iter().chain(arm.steps_read(arm.outcome)).collect();
     let below =
         |step: &&u32| mean(margins(**step).into_iter().map(|(_, margin)| margin).collect()).is_some_and(|mean| mean < 0.0);
     let Some(&step) = steps.iter().find(below) else { return Broken::Not };
+    if step == origin {
+        return Broken::Before { step, lost: arm.lost(step).unwrap_or(f64::NAN) };
+    }
     let fell = |(seeds, healthy): &(TrialSeeds, f64)| {
         let own = |step: u32| margins(step).into_iter().find(|(s, _)| s == seeds).map(|(_, margin)| (step, margin));
         let read: Vec<(u32, f64)> = steps.iter().filter_map(|&step| own(step)).collect();
         match read.iter().find(|(_, margin)| *margin < 0.0) {
             _ if *healthy <= view.chance() => Fell::Meaningless,
-            _ if read.is_empty() => Fell::Unread,
             Some((step, _)) => Fell::At(*step),
+            None if arm.trials.iter().any(|trial| trial.seeds == *seeds && trial.failure.is_some()) => Fell::Failed,
+            None if read.is_empty() => Fell::Unread,
             None => Fell::Not,
         }
     };
@@ -95,6 +112,7 @@ impl Broken {
         match self {
             Broken::Not => "not reached".to_owned(),
             Broken::Meaningless => "not defined: healthy accuracy is not above chance".to_owned(),
+            Broken::Before { step, lost } => format!("before it begins: after step {step} ({} lost)", words::percent(*lost)),
             Broken::At { step, lost, by_seed } => {
                 let seeds: Vec<String> = by_seed.iter().map(Fell::word).collect();
                 format!("step {step} ({} lost); by seed: {}", words::percent(*lost), seeds.join(", "))
@@ -108,6 +126,7 @@ impl Fell {
         match self {
             Fell::At(step) => step.to_string(),
             Fell::Not => "none".to_owned(),
+            Fell::Failed => "failed".to_owned(),
             Fell::Unread => "not read".to_owned(),
             Fell::Meaningless => "not defined".to_owned(),
         }
@@ -119,9 +138,10 @@ pub(crate) fn healthy_sentence(view: &View<'_>, question: &Question) -> String {
     let Some(estimate) = Estimate::of(&view.healthy(question)) else {
         return "The healthy networks have not been read yet.".to_owned();
     };
+    let n = view.subjects(estimate.n).of("network");
     let interval = match estimate.half_width {
-        Some(_) => format!("mean of n = {} networks ± half its 95 % confidence interval", estimate.n),
-        None => "n = 1 network: no interval".to_owned(),
+        Some(_) => format!("mean ± half its 95 % confidence interval, n = {n}"),
+        None => format!("n = {n}: no interval"),
     };
     let [_, _, test] = view.evidence.cause.images;
     format!(
@@ -176,6 +196,15 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_that_failed_before_its_break_is_not_one_without_a_break() {
+        let mut evidence = example::evidence(3, 15);
+        example::fail(&mut evidence.trials[1], 8, Phase::Treated);
+        let view = View::new(&evidence);
+        let told = broken(&view, &view.arms[0], &example::accuracy()).sentence();
+        assert!(told.ends_with("by seed: 12, failed, 12"), "{told}");
+    }
+
+    #[test]
     fn there_is_no_break_without_anything_to_lose() {
         let mut evidence = example::evidence(1, 1);
         example::set(&mut evidence.trials[0], 0, Phase::Healthy, "mean_class_accuracy", Some(0.1));
@@ -193,6 +222,36 @@ mod tests {
             endings.iter().map(|e| (e.arm, e.step, e.accuracy.n)).collect::<Vec<_>>(),
             [("retrained", 4, 2), ("untreated", 4, 3), ("sham", 4, 3)]
         );
-        assert!(endings[2].sham && endings[2].lost == 0.0);
+        assert!(endings[2].whole && endings[2].lost == 0.0);
+    }
+
+    #[test]
+    fn a_branch_that_begins_broken_says_so() {
+        let mut evidence = example::of_a_branch(2, 8, 5, 3);
+        let told = |evidence: &neuro::record::Evidence| {
+            let view = View::new(evidence);
+            broken(&view, &view.arms[3], &example::accuracy()).sentence()
+        };
+        assert!(told(&evidence).starts_with("step 6 (73.8 % lost); by seed: 6, 6"), "{}", told(&evidence));
+        for trial in &mut evidence.trials {
+            if trial.arm == "branch" {
+                example::set(trial, 5, Phase::Treated, "mean_class_accuracy", Some(0.2));
+            }
+        }
+        assert_eq!(told(&evidence), "before it begins: after step 5 (67.2 % lost)");
+    }
+
+    #[test]
+    fn healthy_networks_that_failed_are_counted() {
+        let mut evidence = example::evidence(3, 2);
+        for trial in [2, 5, 8] {
+            example::fail(&mut evidence.trials[trial], 0, Phase::Healthy);
+        }
+        let sentence = |evidence: &neuro::record::Evidence| healthy_sentence(&View::new(evidence), &example::accuracy());
+        assert!(sentence(&evidence).contains("interval, n = 2 of 3 networks, 1 failed)"), "{}", sentence(&evidence));
+        for trial in [1, 4, 7] {
+            example::fail(&mut evidence.trials[trial], 0, Phase::Healthy);
+        }
+        assert!(sentence(&evidence).contains("n = 1 of 3 networks, 2 failed: no interval"), "{}", sentence(&evidence));
     }
 }

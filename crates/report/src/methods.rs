@@ -1,14 +1,17 @@
 //! The methods paragraph, written from the study's own types, so that text and work cannot part.
 
-use neuro::architecture::Blueprint;
-use neuro::injury::Injury;
 use neuro::lesson::Augmentation;
 use neuro::measure::{Distance, Measure, Over};
-use neuro::record::Reading;
+use neuro::reading::Reading;
+use neuro::record::Maker;
 use neuro::study::{Chance, ProbeImages, StimuliChoice, Study};
 
-use crate::view::View;
+use courses::courses;
+
+use crate::view::{View, own};
 use crate::words::{self, capitalised, correlation, count, list, plural};
+
+mod courses;
 
 /// A part of the methods with its heading.
 pub(crate) struct Paragraph {
@@ -91,34 +94,6 @@ fn schooling(view: &View<'_>) -> String {
             schooling.lesson().sentence()
         ),
     }
-}
-
-fn courses(view: &View<'_>) -> String {
-    let arms: Vec<String> = (0..view.arms.len()).map(|index| course(view, index)).collect();
-    let held = if view.evidence.study.injures() { " A lost synapse stays at zero through all learning." } else { "" };
-    format!(
-        "{}{held} The share of synapses lost is counted from the lesion over all convolutional and dense layers, never computed from a \
-         formula.",
-        arms.join(" ")
-    )
-}
-
-/// An arm's injury and plasticity. An injury like an earlier arm's is not told twice.
-fn course(view: &View<'_>, index: usize) -> String {
-    let arm = view.arms[index].plan;
-    let steps = match arm.steps.get() {
-        1 => "in its one step".to_owned(),
-        steps => format!("in each of {steps} steps"),
-    };
-    let alike = view.arms[..index].iter().find(|earlier| earlier.plan.injury == arm.injury && earlier.plan.steps >= arm.steps);
-    let injury = match alike {
-        Some(earlier) if arm.injury != Injury::None && arm.injury.is_drawn_from_seed_alone() => {
-            format!("the same synapses are lost as in that step of arm ‘{}’ in the trial of the same seed", earlier.name())
-        }
-        _ => arm.injury.sentence(),
-    };
-    let plasticity = arm.plasticity.sentence(&view.evidence.study.schooling.lesson());
-    format!("Arm ‘{}’: {steps}, {injury}; then {plasticity}.", arm.name)
 }
 
 fn readings(view: &View<'_>) -> String {
@@ -208,7 +183,7 @@ fn left_out(view: &View<'_>) -> String {
         .evidence
         .trials
         .iter()
-        .flat_map(|trial| trial.records.iter().map(move |record| (trial, record)))
+        .flat_map(|trial| own(trial).map(move |record| (trial, record)))
         .flat_map(|(trial, record)| record.readings.iter().map(move |reading| (trial, record, reading)))
         .filter(|(_, _, reading)| reading.measure.starts_with("rdm_pairs_left_out"))
         .filter_map(|(trial, record, reading)| Some((share(reading)?, trial, record, reading)))
@@ -289,39 +264,31 @@ fn them(kinds: &[String]) -> &'static str {
 }
 
 fn software(view: &View<'_>) -> String {
-    let cause = &view.evidence.cause;
-    format!("Computed with {} on {} with {}.", cause.build, cause.device, plural(cause.threads, "thread"))
+    let evidence = view.evidence;
+    // the usual device needs no word
+    let device = match evidence.cause.device.as_str() {
+        "cpu" => String::new(),
+        other => format!(", device {other}"),
+    };
+    match evidence.makers.as_slice() {
+        [] => "Nothing has been computed yet.".to_owned(),
+        [(maker, _)] => format!("Computed with {maker}{device}."),
+        makers => {
+            let each: Vec<String> =
+                makers.iter().map(|(maker, cases)| format!("{maker}, in {}", plural(*cases, "case"))).collect();
+            format!("Computed with {}{device}. {}", each.join("; "), unlike(view).unwrap_or(ALIKE))
+        }
+    }
 }
 
-/// What the methods cite.
-pub(crate) fn references(study: &Study) -> Vec<&'static str> {
-    let network = match study.network {
-        Blueprint::Vgg { .. } => Some(
-            "Simonyan K, Zisserman A (2015) Very deep convolutional networks for large-scale image recognition. International Conference on \
-             Learning Representations (ICLR) 2015.",
-        ),
-        Blueprint::Tiny { .. } => None,
-    };
-    let images = match study.stimuli {
-        StimuliChoice::Cifar10(_) | StimuliChoice::Cifar100(_) => Some(
-            "Krizhevsky A (2009) Learning multiple layers of features from tiny images. Technical report, University of Toronto.",
-        ),
-        StimuliChoice::Folder { .. } | StimuliChoice::Shapes { .. } => None,
-    };
-    let weights = study.schooling.weights.is_none().then_some(
-        "He K, Zhang X, Ren S, Sun J (2015) Delving deep into rectifiers: surpassing human-level performance on ImageNet classification. \
-         International Conference on Computer Vision (ICCV) 2015.",
-    );
-    let similarity = study.measures.iter().any(|measure| matches!(measure, Measure::RdmSimilarity { .. }));
-    let similarity = similarity.then_some([
-        "Kriegeskorte N, Mur M, Bandettini P (2008) Representational similarity analysis: connecting the branches of systems neuroscience. \
-         Frontiers in Systems Neuroscience 2:4.",
-        "Kendall MG (1945) The treatment of ties in ranking problems. Biometrika 33:239–251.",
-    ]);
-    let method = "Moore JA, Fakhar K, Hilgetag CC, Wilms M, Hadaeghi F, Forkert ND (2022) Adding neuroplasticity to a CNN-based in-silico model \
-                  of neurodegeneration. 4th Workshop on Shared Visual Representations in Human and Machine Visual Intelligence (SVRHM), NeurIPS \
-                  2022.";
-    [Some(method), network, images, weights].into_iter().flatten().chain(similarity.into_iter().flatten()).collect()
+const ALIKE: &str = "Results of one build on one instruction set are the same to the last bit.";
+
+/// What must be said if parts of a study were computed by makers whose results need not agree to the last bit.
+pub(crate) fn unlike(view: &View<'_>) -> Option<&'static str> {
+    let (first, _) = view.evidence.makers.first()?;
+    let differs = |maker: &Maker| (&maker.build, &maker.instructions) != (&first.build, &first.instructions);
+    let unlike = view.evidence.makers.iter().any(|(maker, _)| differs(maker));
+    unlike.then_some("Results of different builds or instruction sets may differ in the last digits.")
 }
 
 /// Ends with a full stop.
@@ -334,6 +301,7 @@ fn stopped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::example;
+    use crate::references::references;
 
     fn told(evidence: &neuro::record::Evidence) -> String {
         paragraphs(&View::new(evidence)).iter().map(|p| format!("{}: {}\n", p.heading, p.text)).collect()
@@ -348,8 +316,20 @@ mod tests {
         Readings: Networks are read in evaluation mode (normalisation, where the network has it, uses its running statistics). ‘Healthy’ is read after schooling; ‘injured’ right after a step’s loss, before any learning, so that normalisation statistics are still those of the network before the loss; ‘treated’ after the lesson that follows. Accuracy is the share of the 10,000 test images that is named right. Class accuracy is the share of a class’s test images that is named right (10,000 test images in all), and mean class-wise accuracy is its mean over the classes.
         Representation: Activation patterns are read on the first 100 test images of each class (1,000 probe images) at block 3 (output of its max-pool) and the penultimate layer (input of the last dense layer, after ReLU). The representational dissimilarity matrix (RDM) holds the distance between the patterns of each pair of probe images (Kriegeskorte et al. 2008): 1 − Pearson’s r unless another is named. It is compared with that of the same network when healthy (rank correlation: Kendall 1945): Kendall’s tau-b over the upper triangle without the diagonal. A pattern that is the same at every unit has no correlation: its pairs are left out of both matrices and counted (none in the readings so far).
         Seeds and statistics: 3 trials in each arm: seeds 1 to 3 decide the first weights, which synapses are lost and the order, crops and flips of the training images. Arms of one seed start from the same healthy network and are compared as pairs: a difference between arms is the mean of the differences within seeds. Intervals are 95 % confidence intervals of a mean over seeds (Student’s t with n − 1 degrees of freedom; n counts seeds, not images) and are not corrected for the number of comparisons; ± is half their width.
-        Software: Computed with atrophy 0.1.0 on cpu (AVX-512) with 2 threads.
+        Software: Computed with atrophy 0.1.0 (3f9c1d2e) on AMD EPYC 9B14 (AVX-512).
         ");
+    }
+
+    #[test]
+    fn layers_that_lose_nothing_are_named() {
+        let mut evidence = example::evidence(1, 5);
+        assert!(!told(&evidence).contains("too small"));
+        for arm in &mut evidence.study.arms[..2] {
+            let ablation = r#"{"ablation":{"fraction":0.0002,"of":"remaining","scope":"per-layer"}}"#;
+            arm.injury = serde_json::from_str(ablation).unwrap();
+        }
+        let text = told(&evidence);
+        assert_eq!(text.matches("conv1_1 loses none of its 1728 synapses").count(), 1, "{text}");
     }
 
     #[test]
@@ -382,7 +362,7 @@ mod tests {
             |e| {
                 e.study.measures = vec![serde_json::from_str(r#"{"rdm_similarity":{"method":"tau-a"}}"#).unwrap()];
             },
-            |e| e.cause.threads = 1,
+            |e| e.makers[0].0.instructions = "AVX2".to_owned(),
         ];
         for (i, change) in changes.iter().enumerate() {
             let mut evidence = base.clone();
@@ -429,5 +409,41 @@ mod tests {
         let mut evidence = example::evidence(2, 2);
         example::set(&mut evidence.trials[3], 2, neuro::record::Phase::Injured, "rdm_pairs_left_out", Some(49_950.0));
         assert!(told(&evidence).contains("at most 10.0 % of 499,500 pairs: arm ‘untreated’, step 2, injured, layer penultimate"));
+    }
+
+    #[test]
+    fn a_branch_says_where_it_begins() {
+        let mut evidence = example::of_a_branch(2, 8, 5, 3);
+        let branch = |evidence: &neuro::record::Evidence| told(evidence).split_once("Arm ‘branch’ ").unwrap().1.to_owned();
+        let expected = "begins with the networks of arm ‘retrained’ after its step 5; in each of 3 further steps, the same synapses are lost \
+                        as in that step of arm ‘retrained’ in the trial of the same seed; then the network is not retrained.";
+        assert!(branch(&evidence).starts_with(expected), "{}", branch(&evidence));
+        evidence.study.arms[3].steps = std::num::NonZeroU32::new(4).unwrap();
+        assert!(
+            branch(&evidence).contains("4 further steps, 20 % of the remaining"),
+            "no arm goes so far: {}",
+            branch(&evidence)
+        );
+        evidence.study.arms[3].steps = std::num::NonZeroU32::new(1).unwrap();
+        evidence.study.arms[3].start.as_mut().unwrap().study = Some("earlier".into());
+        let text = branch(&evidence);
+        assert!(
+            text.starts_with(
+                "begins with the networks of arm ‘retrained’ after its step 5 of the study in earlier; in one further step, 20 %"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn all_makers_are_named() {
+        let mut evidence = example::evidence(2, 2);
+        evidence.makers.push((example::maker("AVX2"), 1));
+        let text = software(&View::new(&evidence));
+        let expected = "Computed with atrophy 0.1.0 (3f9c1d2e) on AMD EPYC 9B14 (AVX-512), in 8 cases; atrophy 0.1.0 (3f9c1d2e) on AMD EPYC \
+                        9B14 (AVX2), in 1 case. Results of different builds or instruction sets may differ in the last digits.";
+        assert_eq!(text, expected);
+        evidence.makers.clear();
+        assert_eq!(software(&View::new(&evidence)), "Nothing has been computed yet.");
     }
 }

@@ -5,15 +5,16 @@ use askama::Template;
 use neuro::record::Phase;
 use neuro::statistics::Estimate;
 
+use crate::attrition::Count;
 use crate::figure::{self, Figure};
 use crate::headline::{self, Ending};
 use crate::methods::{self, Paragraph};
+use crate::notice::{self, Notice};
+use crate::references;
 use crate::table::{self, Comparison, Difference};
 use crate::view::{Arm, Question, View};
 use crate::words::{self, plural};
-use crate::{csv, table::moments};
-
-pub(crate) const NAME: &str = "report.html";
+use crate::{names, table::moments};
 
 /// What the template fills in. All text is escaped by it; only `svg` is markup, and escapes its own text.
 #[derive(Template)]
@@ -21,13 +22,11 @@ pub(crate) const NAME: &str = "report.html";
 struct Page<'a> {
     name: &'a str,
     question: &'a str,
-    data_name: &'a str,
     /// Names the data under every table.
     data: String,
     /// What ± is.
     spread: &'static str,
-    note: Option<&'a str>,
-    unfinished: Vec<String>,
+    notices: Vec<Notice>,
     healthy: String,
     accuracy: Option<String>,
     similarity: Option<String>,
@@ -44,11 +43,12 @@ struct Page<'a> {
 
 struct EndingRow<'a> {
     arm: &'a str,
-    step: u32,
+    /// "15"; "11 of 15" where it has not got to its end.
+    step: String,
     lost: String,
     accuracy: String,
     similarity: String,
-    n: usize,
+    n: String,
     broken: String,
 }
 
@@ -70,8 +70,10 @@ struct ComparisonRow<'a> {
 /// All readings of an arm: a column for each question and phase, a row for each step.
 struct Table<'a> {
     arm: &'a str,
+    /// "begins after step 5 of arm ‘retrained’"; of a branch alone.
+    begins: Option<String>,
     /// Of every cell; none if it varies, and then each cell has its own.
-    n: Option<usize>,
+    n: Option<String>,
     columns: Vec<String>,
     rows: Vec<TableRow>,
 }
@@ -88,14 +90,12 @@ pub(crate) fn html(view: &View<'_>, figures: &[Figure]) -> Result<String> {
     let page = Page {
         name: &evidence.name,
         question: &evidence.study.question,
-        data_name: &evidence.cause.stimuli.name,
-        data: figure::data(view),
+        data: figure::of_means(view),
         spread: match evidence.study.seeds.count.get() {
             1 => "n = 1 seed: no interval",
             _ => "mean over seeds ± half the 95 % confidence interval of the mean (none where n = 1)",
         },
-        note: evidence.cause.stimuli.note.as_deref(),
-        unfinished: unfinished(view),
+        notices: notice::notices(view),
         healthy: view
             .accuracy
             .as_ref()
@@ -108,11 +108,16 @@ pub(crate) fn html(view: &View<'_>, figures: &[Figure]) -> Result<String> {
         comparisons: table::comparisons(view).iter().map(comparison_row).collect(),
         tables: view.begun().map(|arm| arm_table(view, arm)).collect(),
         methods: methods::paragraphs(view),
-        references: methods::references(&evidence.study),
+        references: references::references(&evidence.study),
         causes: causes(view),
         files: files(figures),
     };
-    Ok(unbroken(&page.render().context("the page")?))
+    Ok(unbroken(&readable(&page.render().context("the page")?)))
+}
+
+/// Text of the user may hold anything.
+fn readable(html: &str) -> String {
+    html.split('\n').map(words::plain).collect::<Vec<_>>().join("\n")
 }
 
 /// A number stays in one line with its unit, its n and its half-width.
@@ -123,15 +128,16 @@ fn unbroken(html: &str) -> String {
 fn ending_row<'a>(ending: &Ending<'a>) -> EndingRow<'a> {
     EndingRow {
         arm: ending.arm,
-        step: ending.step,
-        lost: if ending.sham { "none".to_owned() } else { words::percent(ending.lost) },
+        step: if ending.step < ending.end { format!("{} of {}", ending.step, ending.end) } else { ending.step.to_string() },
+        lost: if ending.whole { "none".to_owned() } else { words::percent(ending.lost) },
         accuracy: words::Unit::Percent.estimate(&ending.accuracy),
         similarity: ending.similarity.map_or_else(dash, |similarity| {
             // the column n is that of accuracy
-            let n = if similarity.n == ending.accuracy.n { String::new() } else { format!(" (n = {})", similarity.n) };
+            let same = similarity.n == ending.accuracy.n;
+            let n = if same { String::new() } else { format!(" (n = {})", Count { n: similarity.n, ..ending.count }.short()) };
             format!("{}{n}", words::Unit::Number.estimate(&similarity))
         }),
-        n: ending.accuracy.n,
+        n: ending.count.long(),
         broken: ending.broken.sentence(),
     }
 }
@@ -155,7 +161,8 @@ fn comparison_row<'a>(comparison: &Comparison<'a>) -> ComparisonRow<'a> {
                 [None, None] => String::new(),
             };
             let one = if at.difference.half_width.is_none() { "; one pair: no interval" } else { "" };
-            format!("{} (step {}{lost}; n = {}{one})", unit.difference(&at.difference), at.step, plural(at.difference.n, "pair"))
+            let pairs = at.count.of("pair");
+            format!("{} (step {}{lost}; n = {pairs}{one})", unit.difference(&at.difference), at.step)
         })
     };
     ComparisonRow {
@@ -181,55 +188,35 @@ fn arm_table<'a>(view: &View<'_>, arm: &Arm<'a>) -> Table<'a> {
         questions.iter().flat_map(|question| phases.iter().map(move |phase| (*question, *phase))).collect();
     let mut steps: Vec<u32> = moments(arm).into_iter().map(|(step, _)| step).collect();
     steps.dedup();
-    let estimates: Vec<Vec<Option<Estimate>>> =
-        steps.iter().map(|&step| columns.iter().map(|&(question, phase)| at(arm, step, phase, question)).collect()).collect();
-    let mut counts: Vec<usize> = estimates.iter().flatten().flatten().map(|estimate| estimate.n).collect();
-    counts.sort_unstable();
-    counts.dedup();
-    let n = (counts.len() == 1).then(|| counts[0]);
-    let told = |(question, _): &(&Question, Phase), estimate: &Option<Estimate>| cell(question, *estimate, n.is_none());
+    let at = |step, phase: Phase, question| {
+        let phase = if step == 0 { Phase::Healthy } else { phase };
+        let estimate = arm.estimate(step, phase, question)?;
+        Some((estimate, arm.count(estimate.n, step, phase)))
+    };
+    let row = |&step: &u32| columns.iter().map(|&(question, phase)| at(step, phase, question)).collect();
+    let estimates: Vec<Vec<Option<(Estimate, Count)>>> = steps.iter().map(row).collect();
+    let counts: Vec<Count> = estimates.iter().flatten().flatten().map(|(_, count)| *count).collect();
+    let n = counts.first().filter(|first| counts.iter().all(|count| count == *first)).map(|count| count.long());
+    let told = |(question, _): &(&Question, Phase), estimate: &Option<(Estimate, Count)>| cell(question, *estimate, n.is_none());
     let rows = steps.iter().zip(&estimates).map(|(&step, estimates)| TableRow {
         step,
         lost: arm.lost(step).map_or_else(dash, words::percent),
         cells: columns.iter().zip(estimates).map(|(column, estimate)| told(column, estimate)).collect(),
     });
     let heading = |(question, phase): &(&Question, Phase)| format!("{}, {phase}", of(question));
-    Table { arm: arm.name(), n, columns: columns.iter().map(heading).collect(), rows: rows.collect() }
+    let (rows, columns) = (rows.collect(), columns.iter().map(heading).collect());
+    Table { arm: arm.name(), begins: arm.branch(), n, columns, rows }
 }
 
-fn at(arm: &Arm<'_>, step: u32, phase: Phase, question: &Question) -> Option<Estimate> {
-    arm.estimate(step, if step == 0 { Phase::Healthy } else { phase }, question)
-}
-
-fn cell(question: &Question, estimate: Option<Estimate>, with_n: bool) -> String {
-    estimate.map_or_else(dash, |estimate| {
-        let n = if with_n { format!(" (n = {})", estimate.n) } else { String::new() };
+fn cell(question: &Question, estimate: Option<(Estimate, Count)>, with_n: bool) -> String {
+    estimate.map_or_else(dash, |(estimate, count)| {
+        let n = if with_n { format!(" (n = {})", count.short().replace(' ', "\u{a0}")) } else { String::new() };
         format!("{}{n}", question.unit().estimate(&estimate))
     })
 }
 
 fn dash() -> String {
     "–".to_owned()
-}
-
-/// Trials that are not done, in words.
-fn unfinished(view: &View<'_>) -> Vec<String> {
-    let mut missing = Vec::new();
-    for arm in &view.arms {
-        for seeds in view.evidence.study.seeds.trials() {
-            let trial = arm.trials.iter().find(|trial| trial.seeds == seeds);
-            let name = format!("{}, seeds {} / {} / {}", arm.name(), seeds.network.0, seeds.injury.0, seeds.data.0);
-            match trial {
-                Some(trial) if trial.done => {}
-                None => missing.push(format!("{name}: not begun")),
-                Some(trial) => {
-                    let step = trial.records.iter().map(|record| record.step).max().unwrap_or(0);
-                    missing.push(format!("{name}: step {step} of {} read", arm.plan.steps));
-                }
-            }
-        }
-    }
-    missing
 }
 
 /// What the numbers depend on.
@@ -239,9 +226,13 @@ fn causes(view: &View<'_>) -> Vec<(&'static str, String)> {
         ("Study", format!("{} (SHA-256 of its resolved form {})", view.evidence.name, cause.study_sha256)),
         ("Images", format!("{} (SHA-256 {})", cause.stimuli.name, cause.stimuli.sha256)),
         ("Seeds", methods::seed_range(&view.evidence.study)),
-        ("Program", format!("{}, stored format {}", cause.build, cause.format)),
-        ("Device", format!("{}, {}", cause.device, plural(cause.threads, "thread"))),
     ];
+    causes.extend(
+        view.evidence.makers.iter().map(|(maker, cases)| ("Computed by", format!("{maker}, in {}", plural(*cases, "case")))),
+    );
+    causes.push(("Device", cause.device.clone()));
+    let elsewhere = view.arms.iter().filter(|arm| arm.plan.start.as_ref().is_some_and(|start| start.study.is_some()));
+    causes.extend(elsewhere.filter_map(|arm| Some(("Branch", format!("Arm ‘{}’ {}", arm.name(), arm.branch()?)))));
     if let Some(hash) = &cause.weights_sha256 {
         causes.push(("Given weights", format!("SHA-256 {hash}")));
     }
@@ -253,9 +244,9 @@ fn causes(view: &View<'_>) -> Vec<(&'static str, String)> {
 
 fn files(figures: &[Figure]) -> Vec<(String, String)> {
     let tables = [
-        (csv::RESULTS, "every reading: one value a line, with its study, arm, seeds, step, phase and n"),
-        (csv::TABLE, "means over seeds of all but confusions, with the half-width of their 95 % confidence interval, and n"),
-        (csv::COMPARISONS, "paired differences between arms at every step, with the half-width of their interval, and n"),
+        (names::RESULTS, "every reading: one value a line, with its study, arm, seeds, step, phase and n"),
+        (names::TABLE, "means over seeds of all but confusions, with the half-width of their 95 % confidence interval, and n"),
+        (names::COMPARISONS, "paired differences between arms at every step, with the half-width of their interval, and n"),
     ];
     let tables = tables.into_iter().map(|(name, what)| (name.to_owned(), what.to_owned()));
     tables.chain(figures.iter().map(|figure| (format!("figures/{}.svg, .png", figure.name), figure.title.clone()))).collect()
@@ -313,18 +304,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_done_is_said() {
-        let mut evidence = example::evidence(2, 3);
-        assert!(!page(&evidence).contains("Unfinished"));
-        evidence.trials[1].done = false;
-        evidence.trials[1].records.truncate(4);
-        evidence.trials.remove(5);
-        let view = View::new(&evidence);
-        assert_eq!(unfinished(&view), ["retrained, seeds 2 / 2 / 2: step 2 of 3 read", "sham, seeds 2 / 2 / 2: not begun"]);
-        assert!(page(&evidence).contains("Unfinished"));
-    }
-
-    #[test]
     fn arms_that_lost_unlike_shares_are_compared_with_both_named() {
         let mut evidence = example::evidence(2, 2);
         let untreated = evidence.trials.iter_mut().filter(|trial| trial.arm == "untreated");
@@ -350,7 +329,12 @@ mod tests {
         let view = View::new(&evidence);
         let endings = headline::endings(&view, &example::accuracy());
         let rows: Vec<EndingRow<'_>> = endings.iter().map(ending_row).collect();
-        assert!(rows[0].n == 3 && rows[0].similarity.ends_with("(n = 2)") && !rows[1].similarity.contains("n ="));
+        assert!(
+            rows[0].step == "2"
+                && rows[0].n == "3"
+                && rows[0].similarity.ends_with("(n = 2)")
+                && !rows[1].similarity.contains("n =")
+        );
     }
 
     #[test]
@@ -358,7 +342,7 @@ mod tests {
         let mut evidence = example::evidence(3, 2);
         let view = View::new(&evidence);
         let table = arm_table(&view, &view.arms[0]);
-        assert_eq!(table.n, Some(3));
+        assert_eq!(table.n.as_deref(), Some("3"));
         assert!(table.rows.iter().flat_map(|row| &row.cells).all(|cell| !cell.contains("(n = ")));
 
         example::set(&mut evidence.trials[0], 2, Phase::Treated, "rdm_similarity_tau_b", None);
@@ -371,5 +355,70 @@ mod tests {
         assert!(table.rows.iter().flat_map(|row| &row.cells).all(|cell| cell.contains("(n = ")));
         assert!(table.rows[2].cells[3].ends_with("(n = 2)"), "{:?}", table.rows[2].cells);
         assert_eq!(arm_table(&view, &view.arms[1]).columns.len(), 2);
+    }
+
+    /// In a study with a failed trial, every n of its arm from then on says so.
+    #[test]
+    fn every_n_of_an_arm_in_which_a_trial_failed_says_so() {
+        let mut evidence = example::evidence(3, 6);
+        example::fail(&mut evidence.trials[1], 4, Phase::Treated);
+        let view = View::new(&evidence);
+        let endings = headline::endings(&view, &example::accuracy());
+        let n: Vec<String> = endings.iter().map(|ending| ending_row(ending).n).collect();
+        assert_eq!(n, ["2 of 3 (1 failed)", "3", "3"]);
+        assert!(endings.iter().all(|ending| ending_row(ending).step == "6"));
+        let mut short = evidence.clone();
+        for trial in &mut short.trials[..3] {
+            example::fail(trial, 4, Phase::Injured);
+        }
+        let view_of_short = View::new(&short);
+        assert_eq!(ending_row(&headline::endings(&view_of_short, &example::accuracy())[0]).step, "3 of 6");
+
+        let cells: Vec<String> = arm_table(&view, &view.arms[0]).rows.into_iter().flat_map(|row| row.cells).collect();
+        assert_eq!(cells.iter().filter(|cell| cell.ends_with("(n = 2\u{a0}of\u{a0}3)")).count(), 2 * (2 + 2 + 1));
+        assert_eq!(arm_table(&view, &view.arms[1]).n.as_deref(), Some("3"));
+        let last: Vec<String> = table::comparisons(&view)[..3].iter().map(|c| comparison_row(c).last).collect();
+        assert!(
+            last[0].contains("n = 2 of 3 pairs, 1 failed")
+                && last[1].contains("n = 2 of 3 pairs, 1")
+                && last[2].contains("n = 3 pairs")
+        );
+
+        let figures = figure::all(&view).unwrap();
+        let sentence = "From step 4 on, means of arm ‘retrained’ rest on the 2 of 3 trials that did not fail.";
+        let told: Vec<&str> = figures.iter().filter(|f| f.caption.contains(sentence)).map(|f| f.name.as_str()).collect();
+        assert_eq!(told, ["accuracy", "similarity", "similarity-block3", "class-accuracy"]);
+        let drawn: Vec<String> = figures[..3].iter().map(|figure| figure.canvas.standalone()).collect();
+        assert!(drawn[..2].iter().all(|svg| svg.contains("retrained: treated (n = 2–3 of 3, 1 failed)")), "{}", drawn[0]);
+        assert!(drawn[..2].iter().all(|svg| svg.contains("n = 2–3 of 3 seeds") && svg.contains("untreated: injured (n = 3)")));
+        assert!(html(&view, &figures).unwrap().contains("<h2>Failed</h2>"));
+    }
+
+    #[test]
+    fn the_page_names_all_makers() {
+        let mut evidence = example::evidence(2, 2);
+        assert!(
+            page(&evidence)
+                .contains("<dt>Computed by</dt><dd>atrophy 0.1.0 (3f9c1d2e) on AMD EPYC 9B14 (AVX-512), in 8 cases</dd>")
+        );
+        evidence.makers.push((example::maker("AVX2"), 1));
+        let html = page(&evidence);
+        assert_eq!(html.matches("<dt>Computed by</dt>").count(), 2);
+        assert!(html.contains("<h2>More than one maker</h2>"));
+    }
+
+    #[test]
+    fn the_table_of_a_branch_has_its_own_steps_and_says_where_it_begins() {
+        let mut evidence = example::of_a_branch(2, 8, 5, 3);
+        let view = View::new(&evidence);
+        let table = arm_table(&view, &view.arms[3]);
+        assert_eq!(table.rows.iter().map(|row| row.step).collect::<Vec<_>>(), [0, 6, 7, 8]);
+        assert!(
+            page(&evidence).contains("begins after step 5 of arm ‘retrained’</span>")
+                && !page(&evidence).contains("<dt>Branch</dt>")
+        );
+        evidence.study.arms[3].start.as_mut().unwrap().study = Some("earlier".into());
+        let told = "<dt>Branch</dt><dd>Arm ‘branch’ begins after step 5 of arm ‘retrained’ of the study in earlier</dd>";
+        assert!(page(&evidence).contains(told), "what must be there to repeat it");
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use neuro::record::Phase;
 use neuro::statistics::Estimate;
 
-use crate::view::{Arm, Question, View, once};
+use crate::attrition::Count;
+use crate::view::{Arm, Question, View, once, own};
 
 /// One arm at one moment.
 pub(crate) struct Row<'a> {
@@ -31,9 +32,11 @@ pub(crate) struct Comparison<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Difference {
     pub(crate) step: u32,
-    /// Losses of the two arms, each its own; none of a sham.
+    /// Losses of the two arms, each its own; none of an arm that has lost nothing.
     pub(crate) lost: [Option<f64>; 2],
     pub(crate) difference: Estimate,
+    /// Its n, beside what it would be if no trial had failed.
+    pub(crate) count: Count,
 }
 
 /// Every moment of every arm, with everything that was asked.
@@ -45,7 +48,7 @@ pub(crate) fn rows<'a>(view: &'a View<'_>) -> Vec<Row<'a>> {
 
 /// Step and phase of every reading of an arm, in the order they happen.
 pub(crate) fn moments(arm: &Arm<'_>) -> BTreeSet<(u32, Phase)> {
-    arm.trials.iter().flat_map(|trial| &trial.records).map(|record| (record.step, record.phase)).collect()
+    arm.trials.iter().flat_map(|trial| own(trial)).map(|record| (record.step, record.phase)).collect()
 }
 
 fn row<'a>(questions: &[Question], arm: &Arm<'a>, step: u32, phase: Phase) -> Option<Row<'a>> {
@@ -87,8 +90,11 @@ fn difference(arm: &Arm<'_>, other: &Arm<'_>, step: u32, question: &Question) ->
         Some((trace(seeds), (value, *other)))
     });
     let (a, b): (Vec<f64>, Vec<f64>) = once(pairs).into_iter().unzip();
-    let lost = [arm, other].map(|arm| if arm.is_sham() { None } else { arm.lost(step) });
-    Some(Difference { step, lost, difference: Estimate::of_differences(&a, &b)? })
+    let lost = [arm, other].map(|arm| if arm.is_whole() { None } else { arm.lost(step) });
+    let difference = Estimate::of_differences(&a, &b)?;
+    let fate = |seeds| arm.fate(seeds, step, arm.outcome).and(other.fate(seeds, step, other.outcome));
+    let count = Count::of_planned(difference.n, &arm.planned, trace, fate);
+    Some(Difference { step, lost, difference, count })
 }
 
 impl Comparison<'_> {
@@ -160,6 +166,7 @@ mod tests {
                 trial.records.iter_mut().for_each(|record| record.fraction_lost = 0.0);
             }
         }
+        evidence.study.arms[1].injury = neuro::injury::Injury::None;
         let view = View::new(&evidence);
         let between = |arm: &str, minus: &str| {
             let all = comparisons(&view);
@@ -191,5 +198,18 @@ mod tests {
         let comparison = &comparisons(&view)[0];
         assert_eq!((comparison.largest().unwrap().step, comparison.last().unwrap().step), (2, 3));
         assert_eq!(comparison.largest().unwrap().difference.half_width, None, "one seed has no interval");
+    }
+
+    #[test]
+    fn a_pair_is_lost_with_either_of_its_trials() {
+        let mut evidence = example::evidence(3, 4);
+        example::fail(&mut evidence.trials[0], 3, Phase::Treated);
+        example::fail(&mut evidence.trials[4], 3, Phase::Injured);
+        let view = View::new(&evidence);
+        let count = comparisons(&view)[0].last().unwrap().count;
+        assert_eq!(
+            (count.of("pair"), comparisons(&view)[0].steps[1].count.of("pair")),
+            ("1 of 3 pairs, 2 failed".to_owned(), "3 pairs".to_owned())
+        );
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use neuro::record::{Evidence, Phase, Reading, Record, TrialRecords};
+use neuro::injury::Injury;
+use neuro::reading::Reading;
+use neuro::record::{Evidence, Phase, Record, TrialRecords};
 use neuro::seed::Seed;
 use neuro::statistics::Estimate;
 use neuro::study::TrialSeeds;
@@ -25,8 +27,19 @@ pub(crate) struct Arm<'a> {
     pub(crate) trials: Vec<&'a TrialRecords>,
     /// The phase that ends a step: treated if there are lessons, else injured.
     pub(crate) outcome: Phase,
+    /// Number of the step after which it begins: 0 for an arm that begins with the healthy networks, else that of the step it
+    /// branches from.
+    pub(crate) origin: u32,
+    /// What was read last of that step.
+    begins: Phase,
+    /// Seeds of all trials that the study asks for.
+    pub(crate) planned: Vec<TrialSeeds>,
     /// There was no schooling: the healthy networks are the weights that were given.
     untaught: bool,
+    /// Synapses were lost before it branched.
+    inherits_loss: bool,
+    /// There were lessons before it branched.
+    inherits_lessons: bool,
 }
 
 /// A measure, where in the network it is asked, and of which class; empty where it has none.
@@ -48,16 +61,15 @@ impl<'a> View<'a> {
         self.accuracy.iter().chain(self.similarities.first()).collect()
     }
 
-    /// Everything that was asked, in the order of the records; confusions, which are too many for means, excepted.
+    /// Everything that was asked, in the order of the records, but for confusions, which are too many for means.
     pub(crate) fn questions(&self) -> Vec<Question> {
         let mut seen = HashSet::new();
-        let asked = readings(self.evidence).filter(|reading| reading.measure != "confusion");
         let question = |reading: &Reading| Question {
             measure: reading.measure.clone(),
             layer: reading.layer.clone(),
             class: reading.class.clone(),
         };
-        asked.filter(|r| seen.insert((&r.measure, &r.layer, &r.class))).map(question).collect()
+        readings(self.evidence).filter(|r| seen.insert((&r.measure, &r.layer, &r.class))).map(question).collect()
     }
 
     /// Accuracy of blind guessing.
@@ -65,19 +77,20 @@ impl<'a> View<'a> {
         1.0 / self.evidence.cause.classes.len().max(1) as f64
     }
 
-    /// Where a step of an arm stands on the axis of synapses lost. A sham arm loses nothing and stands at its
-    /// partner's loss, so that equal steps stand above each other; nowhere if the partner has not got so far.
+    /// Where a step of an arm stands on the axis of synapses lost. An arm that has lost nothing stands at its partner's loss, so
+    /// that equal steps stand above each other; nowhere if the partner has not got so far.
     pub(crate) fn place(&self, arm: &Arm<'_>, step: u32) -> Option<f64> {
         match step {
             0 => Some(0.0),
-            _ if arm.is_sham() => self.partner()?.lost(step),
+            _ if arm.is_whole() => self.partner()?.lost(step),
             _ => arm.lost(step),
         }
     }
 
-    /// The arm at whose losses sham arms are placed: the first that loses anything.
+    /// The arm at whose losses arms without loss are placed: the first that loses anything, if possible one that begins healthy.
     pub(crate) fn partner(&self) -> Option<&Arm<'a>> {
-        self.arms.iter().find(|arm| arm.steps().any(|record| record.fraction_lost > 0.0))
+        let losing = || self.arms.iter().filter(|arm| arm.steps().any(|record| record.fraction_lost > 0.0) && !arm.is_sham());
+        losing().find(|arm| arm.origin == 0).or_else(|| losing().next())
     }
 
     /// Arms that were begun.
@@ -99,17 +112,42 @@ impl<'a> Arm<'a> {
     fn new(index: usize, plan: &'a neuro::study::Arm, evidence: &'a Evidence) -> Self {
         let lesson = plan.plasticity.lesson(&evidence.study.schooling.lesson());
         let outcome = if lesson.is_some_and(|lesson| lesson.epochs > 0) { Phase::Treated } else { Phase::Injured };
-        let trials = evidence.trials.iter().filter(|trial| trial.arm == plan.name.as_str()).collect();
-        Self { index, plan, trials, outcome, untaught: evidence.study.schooling.epochs == 0 }
+        let trials: Vec<_> = evidence.trials.iter().filter(|trial| trial.arm == plan.name.as_str()).collect();
+        // a phase is read where a course has it, so the phases read before the branch tell what happened there
+        let inherited = || trials.iter().flat_map(|trial| trial.records.iter().filter(|record| record.step <= trial.inherited));
+        let origin = plan.start.as_ref().map_or(0, |start| start.step.get());
+        let begins = inherited().filter(|record| record.step == origin).map(|record| record.phase).max();
+        Self {
+            index,
+            plan,
+            outcome,
+            origin,
+            begins: begins.unwrap_or(Phase::Healthy),
+            planned: evidence.study.seeds.trials(),
+            untaught: evidence.study.schooling.epochs == 0,
+            inherits_loss: inherited().any(|record| record.phase == Phase::Injured),
+            inherits_lessons: inherited().any(|record| record.phase == Phase::Treated),
+            trials,
+        }
     }
 
     pub(crate) fn name(&self) -> &'a str {
         self.plan.name.as_str()
     }
 
-    /// Records after the healthy one.
+    /// Records of its own steps.
     pub(crate) fn steps(&self) -> impl Iterator<Item = &'a Record> {
-        self.trials.iter().flat_map(|trial| &trial.records).filter(|record| record.step > 0)
+        self.trials.iter().flat_map(|trial| own(trial)).filter(|record| record.step > 0)
+    }
+
+    /// Number of its last step, counted on from where it begins.
+    pub(crate) fn end(&self) -> u32 {
+        self.origin + self.plan.steps.get()
+    }
+
+    /// The reading it begins with: healthy, or what was read last of the step it branches from.
+    pub(crate) fn beginning(&self) -> (u32, Phase) {
+        (self.origin, self.begins)
     }
 
     /// Numbers of the steps read in this phase, in order.
@@ -117,9 +155,21 @@ impl<'a> Arm<'a> {
         self.steps().filter(|record| record.phase == phase).map(|record| record.step).collect()
     }
 
-    /// Whether it went through steps and lost nothing.
+    /// "begins after step 5 of arm ‘retrained’", of a branch.
+    pub(crate) fn branch(&self) -> Option<String> {
+        let start = self.plan.start.as_ref()?;
+        let study = start.study.as_ref().map_or_else(String::new, |folder| format!(" of the study in {}", folder.display()));
+        Some(format!("begins after step {} of arm ‘{}’{study}", start.step, start.arm))
+    }
+
+    /// Whether its own steps take nothing.
     pub(crate) fn is_sham(&self) -> bool {
-        self.steps().next().is_some() && self.steps().all(|record| record.fraction_lost <= 0.0)
+        self.plan.injury == Injury::None
+    }
+
+    /// Whether its networks have all their synapses: a sham, unless it branches from an arm that has lost some.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_sham() && self.trials.iter().flat_map(|trial| &trial.records).all(|record| record.fraction_lost <= 0.0)
     }
 
     /// Share of synapses lost at a step, mean over the seeds that got so far.
@@ -142,18 +192,29 @@ impl<'a> Arm<'a> {
         Estimate::of(&once(values.map(|(seeds, value)| (self.trace(seeds, step, phase), value))))
     }
 
-    /// What chance has decided of a trial until this moment: network, injury and data, where they had a say yet. Trials that share it
-    /// are copies of each other: shams that differ in the injury alone, or given weights before anything was learned.
+    /// The seeds that can have influenced the trial by this moment: of network, injury and data. Trials with equal values are copies
+    /// of each other and count once: shams that differ in the injury alone, or given weights before anything was learned.
     pub(crate) fn trace(&self, seeds: TrialSeeds, step: u32, phase: Phase) -> Trace {
-        let injured = step > 0 && !self.is_sham();
-        let retrained = self.outcome == Phase::Treated && (step > 1 || phase == Phase::Treated);
+        let own = step > self.origin;
+        let injured = step > 0 && self.inherits_loss || own && !self.is_sham();
+        let lesson = self.outcome == Phase::Treated && (step > self.origin + 1 || phase == Phase::Treated);
+        let retrained = step > 0 && self.inherits_lessons || own && lesson;
         (seeds.network, injured.then_some(seeds.injury), (!self.untaught || retrained).then_some(seeds.data))
     }
 
-    /// The phase a step's outcome is read in; step 0 is healthy.
+    /// The phase a step's outcome is read in; step 0 is healthy, and the one a branch begins after has its own.
     pub(crate) fn outcome_at(&self, step: u32) -> Phase {
-        if step == 0 { Phase::Healthy } else { self.outcome }
+        match self.beginning() {
+            _ if step == 0 => Phase::Healthy,
+            (origin, phase) if step == origin => phase,
+            _ => self.outcome,
+        }
     }
+}
+
+/// The records of a trial that are not copies of those of the arm it branched from: healthy, and its own steps.
+pub(crate) fn own(trial: &TrialRecords) -> impl Iterator<Item = &Record> {
+    trial.records.iter().filter(|record| record.step == 0 || record.step > trial.inherited)
 }
 
 /// See [`Arm::trace`].
@@ -286,5 +347,66 @@ mod tests {
             1,
             "a sham has no injury to differ in"
         );
+    }
+
+    /// What an arm does is said by its plan: an injury so small that nothing was lost yet is none the less an injury.
+    #[test]
+    fn a_sham_is_a_sham_by_its_plan() {
+        let mut evidence = example::evidence(3, 2);
+        for trial in &mut evidence.trials {
+            trial.seeds.network = Seed(1);
+            trial.seeds.data = Seed(1);
+            trial.records.iter_mut().for_each(|record| record.fraction_lost = 0.0);
+        }
+        let view = View::new(&evidence);
+        assert_eq!(view.arms.iter().map(Arm::is_sham).collect::<Vec<_>>(), [false, false, true]);
+        let n = |arm: usize| view.arms[arm].estimate(2, view.arms[arm].outcome, &example::accuracy()).unwrap().n;
+        assert_eq!([n(0), n(1), n(2)], [3, 3, 1]);
+    }
+
+    /// Recovery: no more is lost after a lesion, so the branch stands at the loss it began with.
+    #[test]
+    fn a_branch_without_injury_stands_at_its_own_loss() {
+        let mut evidence = example::of_a_branch(2, 8, 5, 3);
+        evidence.study.arms[3].injury = Injury::None;
+        for trial in &mut evidence.trials[6..] {
+            let lost = trial.records.iter().find(|record| record.step == 5).map(|record| record.fraction_lost);
+            trial.records.iter_mut().filter(|r| r.step > 5).for_each(|r| r.fraction_lost = lost.unwrap_or(r.fraction_lost));
+        }
+        let view = View::new(&evidence);
+        let branch = &view.arms[3];
+        assert!(branch.is_sham() && !branch.is_whole());
+        assert_eq!([5, 6, 8].map(|step| view.place(branch, step)), [view.arms[0].lost(5); 3]);
+        assert_eq!(view.partner().unwrap().name(), "retrained");
+    }
+
+    #[test]
+    fn a_branch_has_been_influenced_by_what_came_before_it() {
+        let evidence = example::of_a_branch(2, 8, 5, 3);
+        let seeds = TrialSeeds { network: Seed(1), injury: Seed(2), data: Seed(3) };
+        let traced = |untaught: bool, plain: bool| {
+            let mut evidence = evidence.clone();
+            if untaught {
+                evidence.study.schooling.epochs = 0;
+            }
+            if plain {
+                evidence.study.arms[3].injury = Injury::None;
+            }
+            let view = View::new(&evidence);
+            let branch = &view.arms[3];
+            assert_eq!(branch.outcome, Phase::Injured, "it has no lesson of its own");
+            [(0, Phase::Healthy), branch.beginning(), (6, Phase::Injured)].map(|(step, phase)| branch.trace(seeds, step, phase))
+        };
+        let all = (Seed(1), Some(Seed(2)), Some(Seed(3)));
+        assert_eq!(traced(true, false), [(Seed(1), None, None), all, all], "the ancestor learned, and was injured");
+        assert_eq!(traced(true, true)[1..], [all, all]);
+        let mut sham = evidence.clone();
+        sham.study.schooling.epochs = 0;
+        for trial in sham.trials.iter_mut().filter(|trial| trial.arm == "branch") {
+            trial.records.retain(|record| record.step > 5 || record.phase != Phase::Injured);
+        }
+        let view = View::new(&sham);
+        assert_eq!(view.arms[3].trace(seeds, 5, Phase::Treated), (Seed(1), None, Some(Seed(3))), "branched from a sham");
+        assert_eq!(view.arms[3].trace(seeds, 6, Phase::Injured), all, "and then injured");
     }
 }

@@ -1,6 +1,7 @@
 //! Numbers and lists in words: one way of writing each, everywhere in the report.
 
 use neuro::statistics::Estimate;
+use neuro::study::TrialSeeds;
 
 use crate::view::Question;
 
@@ -36,6 +37,27 @@ impl Question {
             Unit::Percent => format!("{} (%)", self.title()),
             Unit::Number => self.title().replace("Kendall’s ", ""),
         }
+    }
+}
+
+/// Text of the user, or of a file, as it may be shown: without what turns it around, hides it or breaks it.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().filter_map(plain_letter).collect()
+}
+
+/// What is shown in place of a character; nothing in place of those that are not seen.
+pub(crate) fn plain_letter(c: char) -> Option<char> {
+    match c {
+        // line and paragraph separators; XML 1.0 has no way to write most control characters
+        '\u{2028}' | '\u{2029}' => Some(' '),
+        c if c.is_control() => Some(' '),
+        // embeddings, overrides and isolates of the direction of writing, which would reach beyond a name
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
+        // invisible: spaces without width, tags
+        '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}' => None,
+        // no characters at all
+        c if c as u32 & 0xfffe == 0xfffe || ('\u{fdd0}'..='\u{fdef}').contains(&c) => None,
+        c => Some(c),
     }
 }
 
@@ -138,6 +160,11 @@ pub(crate) fn range(numbers: impl Iterator<Item = usize> + Clone) -> String {
         (Some(low), _) => low.to_string(),
         _ => "0".to_owned(),
     }
+}
+
+/// "retrained, seeds 1 / 1 / 1": an arm's trial, by its seeds of network, injury and data.
+pub(crate) fn trial(arm: &str, seeds: TrialSeeds) -> String {
+    format!("{arm}, seeds {} / {} / {}", seeds.network.0, seeds.injury.0, seeds.data.0)
 }
 
 /// A real minus sign.

@@ -134,6 +134,7 @@ mod moments;
 mod product;
 mod ranking;
 mod spearman;
+mod triangle;
 
 pub use bootstrap::{Bootstrap, bootstrap};
 pub use cka::linear_cka;
@@ -142,4 +143,5 @@ pub use distance::Distance;
 pub use method::{Method, Over};
 pub use patterns::PatternsError;
 pub use picture::Picture;
-pub use rdm::{MOST_IMAGES, MatrixError, Rdm};
+pub use rdm::{MatrixError, Rdm};
+pub use triangle::MOST_IMAGES;

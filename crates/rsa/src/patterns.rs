@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::rdm::MOST_IMAGES;
+use crate::triangle::MOST_IMAGES;
 
 /// Vectors in a panel: the width of the product's tiles.
 pub(crate) const PANEL: usize = 16;

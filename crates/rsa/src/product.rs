@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::{
     patterns::{PANEL, Panels},
-    rdm::{pairs, row_start},
+    triangle::{pairs, row_start},
 };
 
 /// Pairs along the side of a block. Its sums, and the runs of the panels it reads, fit in a second-level cache.

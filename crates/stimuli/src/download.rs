@@ -1,18 +1,22 @@
 //! One file from the network to the disk, in as many sittings as it takes.
 //!
 //! What arrives goes to `NAME.part`. Only when all of it is there, has the right checksum and is safely on disk
-//! does it get its name: a half file is never believed.
+//! does it get its name: a half file is never believed. Nothing is made on disk before the server has answered, and what
+//! was made is taken away again if not a byte arrived.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use md5::{Digest, Md5};
 use ureq::http::{Response, StatusCode};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
-use crate::{StimuliError, hexadecimal};
+use crate::authorities::authorities;
+use crate::error::StimuliError;
+use crate::file::{self, md5};
+use crate::shown;
 
 /// How a download goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,23 +49,54 @@ pub(crate) struct Order<'a> {
     pub(crate) url: String,
     pub(crate) path: &'a Path,
     pub(crate) md5: &'a str,
+    /// No more bytes than this are received, whatever the server sends.
+    pub(crate) most: u64,
 }
 
 impl Order<'_> {
     /// Downloads the file, or the rest of it.
     pub(crate) fn fetch(&self, report: &mut dyn FnMut(Fetch)) -> Result<(), StimuliError> {
+        let begun = match fs::metadata(self.part()) {
+            Ok(_) => None,
+            Err(_) => Some(self.begin()?),
+        };
+        let made = self.make_folder()?;
+        let fetched = self.fetch_into_part(begun, report);
+        if fetched.is_err() {
+            // up to the first that is not empty
+            made.iter().all(|folder| fs::remove_dir(folder).is_ok());
+        }
+        fetched
+    }
+
+    fn fetch_into_part(&self, begun: Option<Response<Body>>, report: &mut dyn FnMut(Fetch)) -> Result<(), StimuliError> {
         let mut part = self.open_part(report)?;
         // whoever held the lock before may have finished
-        if self.path.exists() {
-            return Ok(());
+        let fetched = if self.path.exists() { Ok(()) } else { self.fill(begun, &mut part, report) };
+        // as long as it is locked, nobody else can have begun to write to it
+        if part.metadata().is_ok_and(|part| part.len() == 0) {
+            let _ = fs::remove_file(self.part());
         }
-        self.receive(&mut part, report)?;
+        fetched
+    }
+
+    fn fill(&self, begun: Option<Response<Body>>, part: &mut File, report: &mut dyn FnMut(Fetch)) -> Result<(), StimuliError> {
+        self.receive(begun, part, report)?;
         part.sync_all().map_err(|error| self.unwritable(error))?;
-        self.verify(&mut part)?;
+        self.verify(part)?;
         // no sync of the folder: if the new name is lost with the power, the part is still there and complete
         fs::rename(self.part(), self.path).map_err(|error| StimuliError::writing(self.path, error))?;
         report(Fetch::Verified);
         Ok(())
+    }
+
+    /// Makes the folder for the file; returns those that had to be made, the innermost first.
+    fn make_folder(&self) -> Result<Vec<PathBuf>, StimuliError> {
+        let Some(folder) = self.path.parent() else { return Ok(Vec::new()) };
+        let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let made = folder.ancestors().take_while(is_new).map(Path::to_path_buf).collect();
+        fs::create_dir_all(folder).map_err(|error| StimuliError::writing(folder, error))?;
+        Ok(made)
     }
 
     fn part(&self) -> PathBuf {
@@ -72,8 +107,8 @@ impl Order<'_> {
 
     /// Opens the part for this process alone. Two writers would tear it.
     fn open_part(&self, report: &mut dyn FnMut(Fetch)) -> Result<File, StimuliError> {
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder).map_err(|error| StimuliError::writing(folder, error))?;
+        if self.part().exists() {
+            file::inspect(&self.part())?;
         }
         let mut options = OpenOptions::new();
         let part = options.read(true).write(true).create(true).truncate(false).open(self.part());
@@ -93,9 +128,26 @@ impl Order<'_> {
         Ok(part)
     }
 
-    fn receive(&self, part: &mut File, report: &mut dyn FnMut(Fetch)) -> Result<(), StimuliError> {
+    /// Asks for the whole file.
+    fn begin(&self) -> Result<Response<Body>, StimuliError> {
+        self.answered(self.request(0)?, 0)
+    }
+
+    /// The answer, if it brings the file from its beginning on; `there` bytes of it are on disk.
+    fn answered(&self, response: Response<Body>, there: u64) -> Result<Response<Body>, StimuliError> {
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            other => Err(self.broken("cannot download", format!("the server answers {other}"), there)),
+        }
+    }
+
+    /// Fills the part, from an answer that has `begun` to bring the whole file if the part is still empty.
+    fn receive(&self, begun: Option<Response<Body>>, part: &mut File, report: &mut dyn FnMut(Fetch)) -> Result<(), StimuliError> {
         let there = part.seek(SeekFrom::End(0)).map_err(|error| self.unwritable(error))?;
-        let mut response = self.request(there)?;
+        let mut response = match begun {
+            Some(response) if there == 0 => response,
+            _ => self.request(there)?,
+        };
         let mut resumed_from = 0;
         match response.status() {
             StatusCode::PARTIAL_CONTENT if range_start(&response) == Some(there) => resumed_from = there,
@@ -105,9 +157,7 @@ impl Order<'_> {
             _ => {}
         }
         if resumed_from == 0 {
-            if response.status() != StatusCode::OK {
-                return Err(self.broken("cannot download", format!("the server answers {}", response.status()), there));
-            }
+            response = self.answered(response, there)?;
             part.set_len(0).and_then(|()| part.rewind()).map_err(|error| self.unwritable(error))?;
         }
         let bytes_total = response.body().content_length().map(|rest| resumed_from + rest);
@@ -116,15 +166,33 @@ impl Order<'_> {
     }
 
     fn request(&self, from: u64) -> Result<Response<Body>, StimuliError> {
+        let authorities = match authorities() {
+            Ok(authorities) => authorities,
+            // not needed
+            Err(_) if self.url.starts_with("http://") => RootCerts::WebPki,
+            Err(reason) => return Err(self.distrusted(reason)),
+        };
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(30)))
             .timeout_per_read(Some(Duration::from_secs(60)))
             .user_agent(concat!("atrophy/", env!("CARGO_PKG_VERSION")))
+            .tls_config(TlsConfig::builder().root_certs(authorities).build())
             .build();
         let request = Agent::new_with_config(config).get(&self.url).header("accept-encoding", "identity");
         let request = if from > 0 { request.header("range", format!("bytes={from}-")) } else { request };
-        request.call().map_err(|error| self.broken("cannot download", error.to_string(), from))
+        request.call().map_err(|error| match error.to_string() {
+            // rustls's words
+            reason if reason.contains("peer certificate") => self.distrusted(reason),
+            reason => self.broken("cannot download", reason, from),
+        })
+    }
+
+    /// Nobody who is believed vouches for the server, as happens where a network inspects what passes through it.
+    fn distrusted(&self, reason: String) -> StimuliError {
+        let next = "have SSL_CERT_FILE name a PEM file with the certificate of your network's authority".to_owned();
+        let next = format!("{next}, or {}", self.by_hand());
+        StimuliError::Download { what: "cannot download", url: self.url.clone(), reason, next }
     }
 
     fn copy(&self, body: Body, part: &mut File, from: u64, report: &mut dyn FnMut(Fetch)) -> Result<(), StimuliError> {
@@ -134,6 +202,10 @@ impl Order<'_> {
         loop {
             match body.read(&mut buffer) {
                 Ok(0) => return Ok(()),
+                Ok(bytes) if there + bytes as u64 > self.most => {
+                    part.set_len(0).map_err(|error| self.unwritable(error))?;
+                    return Err(self.broken("the download was given up", format!("more than {} bytes came", self.most), 0));
+                }
                 Ok(bytes) => {
                     part.write_all(&buffer[..bytes]).map_err(|error| self.unwritable(error))?;
                     there += bytes as u64;
@@ -170,7 +242,10 @@ impl Order<'_> {
 
     fn by_hand(&self) -> String {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        format!("download it by hand and put it into {}, or name another source with --mirror", folder.display())
+        format!(
+            "download it by hand and put it into {}, or name another source with --mirror",
+            shown::clipped(&shown::path(folder), 50)
+        )
     }
 
     fn unwritable(&self, error: io::Error) -> StimuliError {
@@ -182,20 +257,6 @@ impl Order<'_> {
 fn range_start(response: &Response<Body>) -> Option<u64> {
     let range = response.headers().get("content-range")?.to_str().ok()?;
     range.trim().strip_prefix("bytes")?.trim_start().split('-').next()?.parse().ok()
-}
-
-/// MD5 of all that `source` still has, in hexadecimal.
-pub(crate) fn md5(source: &mut impl Read) -> io::Result<String> {
-    let mut hash = Md5::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match source.read(&mut buffer) {
-            Ok(0) => return Ok(hexadecimal(&hash.finalize())),
-            Ok(bytes) => hash.update(&buffer[..bytes]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,13 @@
 //! What can go wrong between a study's wish and images in memory: what, where, and what to do next.
+//!
+//! A message is one line of at most some 400 characters, whatever files are called and whatever is in them: paths and
+//! addresses are shown without control characters and without their middle, and whoever puts a name into a sentence does the
+//! same (`shown::name`). The fields of an error hold paths as they are.
 
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::shown;
 
 /// Why there are no images.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +22,7 @@ pub enum StimuliError {
         reason: String,
     },
     /// A file or folder is not what it should be.
-    #[error("{what}: {}; {next}", path.display())]
+    #[error("{what}: {}; {next}", shown::path(path))]
     Content {
         /// What is wrong.
         what: String,
@@ -26,7 +32,7 @@ pub enum StimuliError {
         next: String,
     },
     /// The disk refused.
-    #[error("{what}: {}: {cause}; {next}", path.display())]
+    #[error("{what}: {}: {cause}; {next}", shown::path(path))]
     Disk {
         /// What was being done.
         what: &'static str,
@@ -38,7 +44,7 @@ pub enum StimuliError {
         next: &'static str,
     },
     /// The network refused, or broke off.
-    #[error("{what}: {url}: {reason}; {next}")]
+    #[error("{what}: {}: {}; {next}", shown::clipped(&shown::line(url), 76), shown::clipped(&shown::line(reason), 90))]
     Download {
         /// What was being done.
         what: &'static str,

@@ -12,11 +12,11 @@
 //! Only `+ - * /`, square roots and comparisons are used, which IEEE 754 rounds alike everywhere. Sines and logarithms
 //! come from each system's library and may differ in the last digit, which would turn up as a different pixel.
 
-use neuro::images::{Images, Shape, Stimuli};
+use neuro::images::{Check, Images, Shape, Stimuli};
 use neuro::seed::{Address, Purpose, Seed, Stream};
 use rayon::prelude::*;
 
-use crate::{Collection, Counts, Outline};
+use crate::set::{Collection, Counts, Outline};
 
 const NAME: &str = "shapes";
 const SHAPE: Shape = Shape { channels: 3, height: 32, width: 32 };
@@ -49,6 +49,7 @@ pub(crate) fn load(counts: Counts) -> Stimuli {
     let collection = Collection {
         name: NAME.to_owned(),
         source: "drawn by the program itself".to_owned(),
+        check: Check::Drawn,
         note: None,
         classes: class_names(),
         train: images(0, counts.train),
@@ -60,7 +61,10 @@ pub(crate) fn load(counts: Counts) -> Stimuli {
 
 /// What `load` will give.
 pub(crate) fn outline(counts: Counts) -> Outline {
-    Outline { name: NAME.to_owned(), shape: SHAPE, classes: class_names(), counts, archive: None }
+    // classes take turns
+    let of_class = |class: usize| counts.test / CLASSES.len() + usize::from(class < counts.test % CLASSES.len());
+    let test_per_class = Some((0..CLASSES.len()).map(of_class).collect());
+    Outline { name: NAME.to_owned(), shape: SHAPE, classes: class_names(), counts, test_per_class, archive: None }
 }
 
 fn class_names() -> Vec<String> {
@@ -275,7 +279,7 @@ impl Canvas {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checksum;
+    use crate::set::checksum;
 
     /// Pins every byte: if this fails, every recorded result on shapes has lost its stimuli.
     #[test]
@@ -301,7 +305,10 @@ mod tests {
             assert!((0..10).all(|class| (at_least..=at_least + 1).contains(&of(class))), "{:?}", images.labels());
         }
         assert_eq!(stimuli.classes.len(), 10);
-        assert_eq!(outline(counts(100, 20, 47)).classes, stimuli.classes);
+        let outline = outline(counts(100, 20, 47));
+        assert_eq!(outline.classes, stimuli.classes);
+        let tested = |class: usize| stimuli.test.labels().iter().filter(|&&label| usize::from(label) == class).count();
+        assert_eq!(outline.test_per_class, Some((0..10).map(tested).collect()));
     }
 
     #[test]
@@ -326,7 +333,7 @@ mod tests {
     fn none_may_be_asked_for() {
         let stimuli = load(counts(1, 0, 1));
         assert!(stimuli.assessment.is_empty());
-        assert_eq!(stimuli.provenance.sha256, checksum([&stimuli.train, &stimuli.assessment, &stimuli.test]));
+        assert_eq!(stimuli.provenance.sha256, checksum(&[&stimuli.train, &stimuli.assessment, &stimuli.test]));
     }
 
     const FIGURES: [Figure; 11] = [

@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod bad_input;
+mod damage;
+mod growth;
+mod hostile_studies;
 mod house;
 mod resume;
 mod similarity;
@@ -76,12 +79,5 @@ impl Ran {
         assert_eq!(self.out, "");
         assert!(!self.err.contains("panicked"), "{}", self.err);
         format!("exit {}\n{}", self.exit, self.err.trim_end())
-    }
-
-    /// The same without the lines of progress before it.
-    #[track_caller]
-    fn refused_after_progress(&self) -> String {
-        let message = self.err.find("error:").map_or("no message", |start| &self.err[start..]);
-        Self { err: message.to_owned(), out: self.out.clone(), ..*self }.refused()
     }
 }

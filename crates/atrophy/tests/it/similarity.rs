@@ -1,10 +1,12 @@
 //! `atrophy rdm` and `atrophy compare`, on files as NumPy writes them.
 
+use std::ffi::OsStr;
 use std::io::Write;
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::Toy;
+use crate::{Ran, Toy};
 
 /// A NumPy file of format 1.0.
 fn npy(descr: &str, fortran: bool, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
@@ -15,11 +17,23 @@ fn npy(descr: &str, fortran: bool, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
         header.push(' ');
     }
     header.push('\n');
-    let mut file = b"\x93NUMPY\x01\x00".to_vec();
-    file.extend((header.len() as u16).to_le_bytes());
-    file.extend(header.as_bytes());
-    file.extend(bytes);
-    file
+    [with_header(header.as_bytes()).as_slice(), bytes].concat()
+}
+
+/// The beginning of a NumPy file of format 1.0 with this header.
+fn with_header(header: &[u8]) -> Vec<u8> {
+    [b"\x93NUMPY\x01\x00".as_slice(), &(header.len() as u16).to_le_bytes(), header].concat()
+}
+
+/// An archive of one array, which inflates to these bytes and `zeros` zeros.
+fn npz(bytes: &[u8], zeros: usize) -> Vec<u8> {
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut archive = zip::ZipWriter::new(&mut file);
+    archive.start_file("a.npy", zip::write::SimpleFileOptions::default().compression_level(Some(1))).unwrap();
+    archive.write_all(bytes).unwrap();
+    std::io::copy(&mut std::io::Read::take(std::io::repeat(0), zeros as u64), &mut archive).unwrap();
+    archive.finish().unwrap();
+    file.into_inner()
 }
 
 const IMAGES: usize = 6;
@@ -100,7 +114,7 @@ fn images_are_sorted_by_label_and_drawn() {
     let _ = toy.atrophy("rdm a.npy -o plain.npy --square").done();
     let matrix = |name: &str| {
         let bytes = std::fs::read(toy.path(name)).unwrap();
-        atrophy::npy::read_square(&bytes).unwrap().1
+        ledger::npy::read_square(&bytes).unwrap().1
     };
     let (sorted, plain) = (matrix("sorted.npy"), matrix("plain.npy"));
     let order = [1, 3, 2, 5, 0, 4];
@@ -222,7 +236,7 @@ fn files_that_cannot_be_used_are_refused() {
 
     rdm text.npy -o out.npy
     exit 3
-    error: text.npy is no NumPy file: magic not found for NPY file
+    error: text.npy is no array of numbers: it does not begin as a NumPy file
 
     rdm nan.npy -o out.npy
     exit 3
@@ -234,7 +248,7 @@ fn files_that_cannot_be_used_are_refused() {
 
     rdm short.npy -o out.npy
     exit 3
-    error: short.npy is cut off: failed to fill whole buffer
+    error: short.npy is cut off: its shape is [2, 3], which takes 24 bytes, and 12 are there
 
     rdm whole.npy -o out.npy
     exit 3
@@ -260,6 +274,181 @@ fn files_that_cannot_be_used_are_refused() {
     exit 3
     error: a.npy has the shape [6, 5]; a dissimilarity matrix is square or an upper triangle (make one with `atrophy rdm`)
     ");
+}
+
+/// Runs `atrophy` with 400 MB of address space, which is taken as a lack of memory.
+#[cfg(target_os = "linux")]
+fn with_little_memory(toy: &Toy, arguments: &[&str]) -> Ran {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -v 400000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_atrophy")]).args(arguments);
+    Ran::of(&command.current_dir(toy.folder.path()).output().unwrap(), toy.folder.path())
+}
+
+/// Whatever a file claims, and whatever it is, nothing is taken from it that is not there.
+#[cfg(target_os = "linux")]
+#[test]
+fn hostile_arrays_are_refused_at_once() {
+    let toy = toy();
+    let shape = |shape: &str| {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+        [with_header(header.as_bytes()).as_slice(), &[0; 80]].concat()
+    };
+    let descr =
+        |descr: &str| with_header(format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (2, 2), }}\n").as_bytes());
+    let whole = npy("<f4", false, &[2, 2], &[0; 16]);
+    let claimed = [b"\x93NUMPY\x02\x00\xff\xff\xff\xff".as_slice(), &[b' '; 100]].concat();
+    let mega = [b"\x93NUMPY\x02\x00".as_slice(), &1_000_000u32.to_le_bytes(), &vec![b'['; 1_000_000]].concat();
+    let many = format!("({})", "1, ".repeat(20_000));
+    let hidden = format!("{{{}", "')', [".repeat(5_000));
+    let escaped = format!("{{{}", r"'\N{'}', [".repeat(5_000));
+    let tripled = format!("{{{}", "'''(''', [".repeat(5_000));
+    let large = npy("<f4", false, &[2, 75_000_000], &[]);
+    let directory = |file: &[u8]| file.windows(4).rposition(|four| four == b"PK\x01\x02").unwrap();
+    let mut lying = npz(&large, 600_000);
+    let at = directory(&lying) + 24;
+    lying[at..at + 4].copy_from_slice(&0xffff_fff0_u32.to_le_bytes());
+    let mut damaged = npz(&npy("<f4", false, &[2, 2], &[1; 16]), 0);
+    let at = directory(&damaged) + 16;
+    damaged[at] ^= 1;
+    let files: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("empty.npy", Vec::new(), "too short"),
+        ("magic.npy", whole[..7].to_vec(), "too short"),
+        ("header.npy", whole[..40].to_vec(), "cut off in its header"),
+        ("nothing.npy", whole[..whole.len() - 16].to_vec(), "0 are there"),
+        ("cut.npy", whole[..whole.len() - 1].to_vec(), "takes 16 bytes, and 15 are there"),
+        ("claimed.npy", claimed, "claims 4294967295 bytes"),
+        ("mega.npy", mega, "claims 1000000 bytes"),
+        ("version.npy", b"\x93NUMPY\x09\x00\x02\x00\x00\x00{}".to_vec(), "no array of numbers"),
+        ("deep.npy", with_header("[".repeat(60_000).as_bytes()), "more in it than a type and a shape"),
+        ("sets.npy", with_header("{".repeat(30).as_bytes()), "more in it than a type and a shape"),
+        ("hidden.npy", with_header(hidden.as_bytes()), "more in it than a type and a shape"),
+        ("escaped.npy", with_header(escaped.as_bytes()), "more in it than a type and a shape"),
+        ("tripled.npy", with_header(tripled.as_bytes()), "more in it than a type and a shape"),
+        ("signs.npy", with_header("-".repeat(60_000).as_bytes()), "no array of numbers"),
+        ("digits.npy", shape(&format!("({}, )", "9".repeat(60_000))), "u64"),
+        ("wraps.npy", shape("(4294967296, 4294967296)"), "no file can hold"),
+        ("wraps-in-bytes.npy", shape("(4611686018427387904, )"), "no file can hold"),
+        ("absurd.npy", shape("(1000000, 1000000)"), "80 are there"),
+        ("negative.npy", shape("(-1, 5)"), "negative"),
+        ("fraction.npy", shape("(2.0, 5)"), "integer"),
+        ("dimensions.npy", shape(&many), "at most 64"),
+        ("objects.npy", descr("'|O'"), "'|O'"),
+        ("text.npy", descr("'<U5'"), "'<U5'"),
+        ("structured.npy", descr("[('a', '<f4'), ('b', '<i4', (2, 2))]"), "('a', '<f4')"),
+        ("records.npy", descr("[('a', [('b', [('c', '<f4')])])]"), "more in it than a type and a shape"),
+        ("half.npy", descr("'<f2'"), "'<f2'"),
+        ("unknown.npy", descr("'<q9'"), "no array of numbers"),
+        ("single.npy", npy("<f4", false, &[], &[0; 4]), "a single number"),
+        ("none.npy", npy("<f4", false, &[0, 5], &[]), "[0, 5]"),
+        ("featureless.npy", npy("<f4", false, &[5, 0], &[]), "no features"),
+        ("bomb.npz", npz(&large, 600_000_000), "needs about 600 MB of memory"),
+        ("endless.npz", npz(&whole, 600_000_000), "goes on"),
+        ("lying.npz", lying, "needs about 600 MB of memory"),
+        ("short.npz", npz(&npy("<f4", false, &[2, 2], &[]), 15), "15 are there"),
+        ("damaged.npz", damaged, "damaged"),
+        ("garbage.npz", vec![7; 1000], "no .npz archive"),
+    ];
+    for (name, bytes, _) in &files {
+        toy.write(name, bytes);
+    }
+    // 8 GB that take no place on the disk
+    let sparse = std::fs::File::create(toy.path("sparse.npy")).unwrap();
+    (&sparse).write_all(&npy("<f4", true, &[2, 1_000_000_000], &[])).unwrap();
+    sparse.set_len(8_000_000_128).unwrap();
+    std::fs::create_dir(toy.path("folder.npy")).unwrap();
+    assert!(Command::new("mkfifo").arg(toy.path("pipe.npy")).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(toy.path("socket.npz")).unwrap();
+    let others = [
+        ("sparse.npy", "needs about 16.0 GB of memory"),
+        ("folder.npy", "it is a folder"),
+        ("pipe.npy", "it is a pipe; save it as a file"),
+        ("socket.npz", "it is a socket"),
+        ("/dev/zero", "it is a device"),
+    ];
+    let _ = with_little_memory(&toy, &["rdm", "two.npz:conv1", "-o", "out.npy"]).done();
+    std::fs::remove_file(toy.path("out.npy")).unwrap();
+    for (name, reason) in files.iter().map(|(name, _, reason)| (*name, *reason)).chain(others) {
+        let started = std::time::Instant::now();
+        let message = with_little_memory(&toy, &["rdm", name, "-o", "out.npy"]).refused();
+        assert!(message.starts_with("exit 3") && message.contains(reason) && message.contains(name), "{name}: {message}");
+        assert!(message.chars().count() < 530 && message.lines().count() < 4, "{name}: {message}");
+        assert!(started.elapsed().as_secs() < 10, "{name} took {:?}", started.elapsed());
+        let message = with_little_memory(&toy, &["rdm", "a.npy", "-o", "out.npy", "--labels", name]).refused();
+        assert!(message.starts_with("exit 3"), "{name}: {message}");
+    }
+    assert!(!toy.path("out.npy").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_matrix_that_does_not_fit_into_memory_is_refused_before_it_is_made() {
+    let toy = toy();
+    let images = 20_000;
+    toy.write("many.npy", npy("<f4", false, &[images, 2], &vec![0; images * 8]));
+    let message = with_little_memory(&toy, &["rdm", "many.npy", "-o", "out.npy"]).refused();
+    let expected = "exit 1\nerror: many.npy: a matrix of 20000 images needs about 1.6 GB of memory, and ";
+    assert!(message.starts_with(expected), "{message}");
+    toy.write("square.npy", npy("<f4", false, &[6_000, 6_000], &vec![0; 6_000 * 6_000 * 4]));
+    let message = with_little_memory(&toy, &["compare", "square.npy", "square.npy"]).refused();
+    assert!(message.contains("square.npy") && message.contains("of memory"), "{message}");
+}
+
+/// Names of files are bytes, and messages show them as well as they can.
+#[cfg(target_os = "linux")]
+#[test]
+fn names_of_files_need_not_be_utf8() {
+    use std::os::unix::ffi::OsStrExt;
+    let toy = toy();
+    let name = OsStr::from_bytes;
+    let run = |arguments: &[&[u8]]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_atrophy"));
+        command.current_dir(toy.folder.path()).args(arguments.iter().map(|bytes| name(bytes)));
+        Ran::of(&command.output().unwrap(), toy.folder.path())
+    };
+    let path = |bytes| toy.folder.path().join(name(bytes));
+    std::fs::copy(toy.path("a.npy"), path(b"x\xff.npy")).unwrap();
+    std::fs::copy(toy.path("two.npz"), path(b"two\xff.npz")).unwrap();
+    std::fs::write(path(b"labels\xff.npy"), npy("<i8", false, &[IMAGES], &[0; 8 * IMAGES])).unwrap();
+    let _ = toy.atrophy("rdm a.npy -o right.npy").done();
+    let right = std::fs::read(toy.path("right.npy")).unwrap();
+    let told =
+        run(&[b"rdm", b"x\xff.npy", b"-o", b"r\xff.npy", b"--labels", b"labels\xff.npy", b"--picture", b"p\xff.png", b"--json"]);
+    let told: Value = serde_json::from_str(&told.done().out).unwrap();
+    assert_eq!(told["value"], "r\u{fffd}.npy");
+    assert!(std::fs::read(path(b"r\xff.npy")).unwrap() == right);
+    assert!(path(b"p\xff.png").exists());
+
+    let _ = run(&[b"rdm", b"two\xff.npz:conv2", b"-o", b"out.npy"]).done();
+    assert!(std::fs::read(toy.path("out.npy")).unwrap() == right);
+    let same = run(&[b"compare", b"r\xff.npy", b"out.npy", b"--json"]).done();
+    assert!(same.out.contains("\"value\":1.0"), "{}", same.out);
+
+    let shown = |arguments: &[&[u8]]| run(arguments).refused();
+    insta::assert_snapshot!(shown(&[b"rdm", b"x\xff.npy", b"-o", b"x\xff.npy"]), @"
+    exit 2
+    error: x�.npy would be overwritten; give the result another name
+    ");
+    insta::assert_snapshot!(shown(&[b"rdm", b"no\xff.npz:a", b"-o", b"out.npy"]), @"
+    exit 3
+    error: cannot read no�.npz: No such file or directory (os error 2)
+    ");
+    let wrong = shown(&[b"rdm", b"two.npz:conv\xff", b"-o", b"out.npy"]);
+    assert!(wrong.starts_with("exit 2") && wrong.contains("not UTF-8"), "{wrong}");
+}
+
+#[test]
+fn an_ending_does_not_promise_what_the_file_is_not() {
+    let toy = toy();
+    insta::assert_snapshot!(toy.atrophy("rdm a.npy -o out.npy --picture x.svg").refused(), @"
+    exit 2
+    error: cannot write x.svg: a picture is a PNG; give a name that ends in .png
+    ");
+    insta::assert_snapshot!(toy.atrophy("rdm a.npy -o out.npz").refused(), @"
+    exit 2
+    error: cannot write out.npz: the matrix is no archive; give a name that ends in .npy
+    ");
+    assert!(!toy.path("out.npy").exists() && !toy.path("x.svg").exists());
+    let _ = toy.atrophy("rdm a.npy -o out --picture X.PNG").done();
 }
 
 #[test]

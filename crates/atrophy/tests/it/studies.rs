@@ -39,17 +39,6 @@ fn every_file_in_studies_is_built_in() {
 }
 
 #[test]
-fn the_steps_of_each_kind_of_arm() {
-    use atrophy::course::Course;
-    let study = atrophy::study_file::read(std::path::Path::new("quick"), &["arm[0].steps=2".to_owned()]).unwrap().study;
-    let steps = |arm: usize| format!("{:?}", Course::of_arm(&study.arms[arm], &study.schooling).steps);
-    let mut first = steps(1);
-    first.truncate(140);
-    insta::assert_snapshot!(steps(0), @"[Injure { stage: 1 }, Perceive { stage: 1, phase: Injured }, Learn { stage: 1, epoch: 0 }, Perceive { stage: 1, phase: Treated }, Injure { stage: 2 }, Perceive { stage: 2, phase: Injured }, Learn { stage: 2, epoch: 0 }, Perceive { stage: 2, phase: Treated }]");
-    insta::assert_snapshot!(first, @"[Injure { stage: 1 }, Perceive { stage: 1, phase: Injured }, Injure { stage: 2 }, Perceive { stage: 2, phase: Injured }, Injure { stage: 3 }");
-}
-
-#[test]
 fn a_plan_and_a_list_for_programs_are_json() {
     let toy = Toy::new();
     let plan: serde_json::Value = serde_json::from_str(&toy.atrophy("plan toy.toml --json").done().out).unwrap();
@@ -60,6 +49,79 @@ fn a_plan_and_a_list_for_programs_are_json() {
 
     let list: serde_json::Value = serde_json::from_str(&toy.atrophy("list --json").done().out).unwrap();
     assert_eq!(list["studies"].as_array().unwrap().len(), 4);
+}
+
+/// What is planned of the folder is what lies in it in the end: each file, and the bytes within a fifth.
+#[test]
+fn a_plan_counts_the_files_of_the_finished_folder() {
+    let branch = "
+        [[arm]]
+        name = \"relief\"
+        start = { arm = \"untreated\", step = 1 }
+        steps = 2
+        injury = \"none\"
+        plasticity = { retrain = { epochs = 1 } }
+    ";
+    for (more, changes) in
+        [("", ""), (branch, "--set keep=every-reading --set seeds.count=2"), (branch, "--set keep=[1] --set measures=[\"loss\"]")]
+    {
+        let toy = Toy::new();
+        toy.write("toy.toml", format!("{}{more}", include_str!("toy.toml")));
+        let plan: serde_json::Value =
+            serde_json::from_str(&toy.atrophy(&format!("plan toy.toml --json {changes}")).done().out).unwrap();
+        let _ = toy.atrophy(&format!("run toy.toml {changes}")).done();
+        let files = crate::resume::files(&toy.path("runs/toy"));
+        let states = files.keys().filter(|name| name.ends_with(".safetensors")).count();
+        let bytes: usize = files.values().map(Vec::len).sum();
+        assert_eq!(plan["folder"]["checkpoints"], states, "{changes}");
+        assert_eq!(plan["folder"]["files"], files.len(), "{changes}");
+        let planned = plan["folder"]["bytes"].as_f64().unwrap();
+        assert!((planned / bytes as f64 - 1.0).abs() < 0.2, "{changes}: {planned} of {bytes}");
+    }
+}
+
+#[test]
+fn a_plan_tells_where_arms_begin_and_which_layers_are_spared() {
+    let toy = Toy::new();
+    toy.change("fraction = 0.2", "fraction = 0.004");
+    toy.change("name       = \"untreated\"", "name       = \"untreated\"\nstart = { arm = \"retrained\", step = 2 }");
+    let plan = toy.atrophy("plan toy.toml --set keep=[1]").done().out;
+    insta::assert_snapshot!(plan[plan.find("  arm").unwrap()..plan.find("  arm 'sham'").unwrap()], @"
+      arm 'retrained': 2 steps, 4 epochs, 4 readings
+          in each step 0.4 % of the remaining synapses of all convolutional and dense layers (in each layer, chosen at random, rounded to the nearest synapse) are set to zero for good;
+          then the network is retrained on the training images for 2 epochs with the settings of the schooling, momentum starting at rest
+          synapses lost after each step, %: 0.4 0.8
+          conv1_1 loses none of its 108 synapses: 0.4 % of them is less than half a synapse
+      arm 'untreated': 2 steps, 0 epochs, 2 readings
+          begins with the networks of arm 'retrained' after step 2
+          in each step 0.4 % of the remaining synapses of all convolutional and dense layers (in each layer, chosen at random, rounded to the nearest synapse) are set to zero for good;
+          then the network is not retrained
+          synapses lost after each step, %: 1.2 1.6
+          conv1_1 loses none of its 108 synapses: 0.4 % of them is less than half a synapse
+    ");
+    insta::assert_snapshot!(plan[plan.find("keeps").unwrap()..plan.find("\ndisk").unwrap()], @"keeps      6 checkpoints: the healthy networks; the last of each trial; those after step 1; where arms begin: arm 'retrained' after step 2");
+}
+
+#[test]
+fn an_arm_that_never_loses_a_synapse_is_refused() {
+    let refused = |changes: &str| Toy::new().atrophy(&format!("run toy.toml {changes}")).refused();
+    insta::assert_snapshot!(refused("--set arm[0].injury.ablation.fraction=0.00001"), @r#"
+    exit 2
+    error: toy.toml:18: arm[0].injury: no step loses a single synapse: the fraction is 0, or less than half a synapse of what it is a fraction of; for an arm that only learns, write injury = "none"
+    "#);
+    insta::assert_snapshot!(refused("--set arm[1].injury.ablation.fraction=0.0"), @"
+    exit 2
+    error: toy.toml:25: arm[1].plasticity: the arm loses nothing and learns nothing, so there is nothing to do; the healthy network is read in any case
+    ");
+}
+
+#[test]
+fn a_probe_too_large_for_a_picture_is_refused_before_anything_is_learned() {
+    let refused = Toy::new().atrophy("run toy.toml --set stimuli.shapes.test=70000 --set measures=[\"accuracy\"]").refused();
+    insta::assert_snapshot!(refused, @"
+    exit 2
+    error: toy.toml:5: probe.images: 70000 images are too many to compare with each other, 65536 are the most; probe fewer of each class: images = { per_class = 1000 }
+    ");
 }
 
 #[test]
@@ -74,6 +136,13 @@ fn the_help() {
 }
 
 #[test]
-fn completions_are_printed() {
-    assert!(Toy::new().atrophy("completions bash").done().out.contains("atrophy"));
+fn completions_know_every_verb() {
+    let toy = Toy::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = toy.atrophy(&format!("completions {shell}")).done().out;
+        for verb in ["run", "plan", "report", "status", "check", "clean", "merge", "list", "rdm", "compare", "bench"] {
+            assert!(script.contains(verb), "{shell} does not complete {verb}");
+        }
+        assert!(script.contains("no-wait"), "{shell} does not complete flags");
+    }
 }

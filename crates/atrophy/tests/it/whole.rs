@@ -59,7 +59,7 @@ fn from_the_study_to_the_report() {
 #[test]
 fn the_report_is_made_anew_from_the_records_alone() {
     let toy = Toy::new();
-    let _ = toy.atrophy("run toy.toml --threads 1").done();
+    let _ = toy.atrophy("run toy.toml").done();
     let files = ["report.html", "results.csv", "figures/accuracy.svg", "figures/rdm.png"]
         .map(|name| toy.path(&format!("runs/toy/{name}")));
     let before = files.each_ref().map(|file| std::fs::read(file).unwrap());
@@ -71,11 +71,11 @@ fn the_report_is_made_anew_from_the_records_alone() {
 #[test]
 fn a_finished_study_is_not_done_again() {
     let toy = Toy::new();
-    let _ = toy.atrophy("run toy.toml --threads 1").done();
+    let _ = toy.atrophy("run toy.toml").done();
     let case = toy.path("runs/toy/trials/sham/network-1-injury-1-data-1/case.json");
     let written = || std::fs::metadata(&case).unwrap().modified().unwrap();
     let before = written();
-    let again = toy.atrophy("run toy.toml --threads 1").done();
+    let again = toy.atrophy("run toy.toml").done();
     assert_eq!(again.err, "", "there is nothing to tell");
     assert_eq!(before, written());
 }
@@ -83,7 +83,7 @@ fn a_finished_study_is_not_done_again() {
 #[test]
 fn masks_and_weights_have_torchvisions_names() {
     let toy = Toy::new();
-    let _ = toy.atrophy("run toy.toml --threads 1").done();
+    let _ = toy.atrophy("run toy.toml").done();
     let folder = toy.path("runs/toy/trials/untreated/network-1-injury-1-data-1");
     let states: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let state = states.iter().find(|path| path.extension().is_some_and(|e| e == "safetensors")).unwrap();
@@ -103,7 +103,7 @@ fn masks_and_weights_have_torchvisions_names() {
 fn the_authors_way_of_comparing_is_a_measure_of_its_own() {
     let toy = Toy::new();
     toy.change(r#"{ method = "tau-b" }"#, r#"{ method = "tau-b", over = "full-matrix", layer = "block2" }"#);
-    let _ = toy.atrophy("run toy.toml --threads 1").done();
+    let _ = toy.atrophy("run toy.toml").done();
     let text = std::fs::read_to_string(toy.path("runs/toy/results.csv")).unwrap();
     assert!(text.contains(",block2,rdm_similarity_tau_b_full_matrix,") && !text.contains("penultimate"));
 }
@@ -115,4 +115,136 @@ fn the_benchmark_says_what_it_measured() {
     assert_eq!(told["network"], "VGG11 with batch normalisation, width 0.05, one dense layer");
     assert!(told["train_images_per_second"].as_f64().unwrap() > 0.0 && told["read_images_per_second"].as_f64().unwrap() > 0.0);
     assert_eq!((&told["batch"], &told["steps"], &told["threads"]), (&4.into(), &2.into(), &1.into()));
+}
+
+/// A network that fails is evidence: it is recorded with its reason, shown and counted, and not trained again unless asked.
+#[test]
+fn a_failure_is_recorded_shown_and_not_repeated() {
+    let toy = Toy::new();
+    toy.change("count = 1", "count = 2");
+    toy.change("batch_norm = true", "batch_norm = false");
+    let doomed = "--set arm[0].plasticity.retrain.rate=1e30";
+    let first = toy.atrophy(&format!("run toy.toml {doomed}"));
+    assert_eq!((first.exit, first.out.trim()), (1, "runs/toy/report.html"), "the report is made all the same: {}", first.err);
+    assert!(
+        first.err.contains("seed 1, retrained, step 1 of 2: epoch 1 of 2: the training loss is no longer a number"),
+        "{}",
+        first.err
+    );
+    let page = std::fs::read_to_string(toy.path("runs/toy/report.html")).unwrap();
+    assert!(page.contains("Failed") && page.contains("no longer a number"));
+
+    let again = toy.atrophy(&format!("run toy.toml {doomed}"));
+    assert_eq!(again.exit, 1);
+    assert!(again.err.starts_with("error:"), "nothing is done: {}", again.err);
+    let status = toy.atrophy("status runs/toy").done().out;
+    assert!(status.contains("retrained  2 cases: 2 failed") && status.contains("untreated  2 cases: 2 done"), "{status}");
+    let told: serde_json::Value = serde_json::from_str(&toy.atrophy("report runs/toy --json").done().out).unwrap();
+    assert_eq!((&told["trials"], &told["trials_done"], &told["trials_failed"]), (&6.into(), &4.into(), &2.into()));
+
+    let case = toy.path("runs/toy/trials/retrained/network-1-injury-1-data-1/case.json");
+    let recorded = std::fs::read(&case).unwrap();
+    assert_eq!(toy.atrophy(&format!("run toy.toml {doomed} --retry-failed")).exit, 1);
+    assert_eq!(std::fs::read(&case).unwrap(), recorded, "it fails in the same way");
+    // another rate is another case
+    let _ = toy.atrophy("run toy.toml").done();
+}
+
+/// A subject that fails takes its trials with it, and the others are done.
+#[test]
+fn a_subject_that_fails_is_counted_with_its_trials() {
+    let toy = Toy::new();
+    toy.change("batch_norm = true", "batch_norm = false");
+    let ran = toy.atrophy("run toy.toml --set schooling.rate=1e30");
+    assert_eq!(ran.exit, 1);
+    assert!(ran.err.contains("seed 1, schooling: epoch 1 of 2") && ran.err.contains("what it starts from failed"), "{}", ran.err);
+    assert!(std::fs::read_to_string(toy.path("runs/toy/report.html")).unwrap().contains("Failed"));
+    assert!(toy.atrophy("status runs/toy").done().out.contains("retrained  1 case: 1 blocked"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_is_lost_is_an_error() {
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml").done();
+    for asked in [
+        "--help",
+        "run --help",
+        "--version",
+        "list",
+        "plan toy.toml",
+        "report runs/toy",
+        "status runs/toy",
+        "check runs/toy",
+        "completions bash",
+    ] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_atrophy"));
+        command.current_dir(toy.folder.path()).args(asked.split_whitespace());
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = command.stdout(full).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{asked}: {told}");
+        assert!(told.contains("cannot write to standard output"), "{asked}: {told}");
+    }
+}
+
+#[test]
+fn names_in_other_scripts_work_everywhere() {
+    let toy = Toy::new();
+    toy.change("name       = \"retrained\"", "name       = \"再学習\"");
+    toy.change("name       = \"untreated\"", "name       = \"नमस्ते\"");
+    let _ = toy.atrophy("run toy.toml --out 猫").done();
+    assert!(toy.path("猫/trials/再学習/network-1-injury-1-data-1/case.json").exists());
+    let page = std::fs::read_to_string(toy.path("猫/report.html")).unwrap();
+    assert!(page.contains("再学習") && page.contains("नमस्ते"));
+    let _ = toy.atrophy("check 猫").done();
+    assert!(toy.atrophy("status 猫").done().out.contains("再学習"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn folders_that_are_no_text_work_too() {
+    use std::os::unix::ffi::OsStrExt;
+    let toy = Toy::new();
+    let ran = |verb: &str, more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_atrophy"));
+        command.current_dir(toy.folder.path()).arg(verb);
+        if verb == "run" {
+            command.arg("toy.toml").arg("--out");
+        }
+        command.arg(std::ffi::OsStr::from_bytes(b"o\xff")).args(more).output().unwrap()
+    };
+    for (verb, more) in [
+        ("run", &["--json"][..]),
+        ("report", &["--json"]),
+        ("status", &["--json"]),
+        ("check", &["--json"]),
+        ("clean", &["--json"]),
+        ("run", &[]),
+    ] {
+        let output = ran(verb, more);
+        assert_eq!(output.status.code(), Some(0), "{verb}: {}", String::from_utf8_lossy(&output.stderr));
+        if more == ["--json"] {
+            let _: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        }
+    }
+}
+
+#[test]
+fn instructions_are_pinned_and_makers_named() {
+    let toy = Toy::new();
+    toy.change("count = 1", "count = 2");
+    let _ = toy.atrophy("run toy.toml --subject 1 --instructions portable").done();
+    let page = || std::fs::read_to_string(toy.path("runs/toy/report.html")).unwrap();
+    assert!(page().contains("(portable)") && !page().contains("More than one maker"));
+    let best = net::instructions();
+    let _ = toy.atrophy("run toy.toml").done();
+    assert_eq!(page().contains(&format!("({best})")) && page().contains("More than one maker"), best != "portable");
+    // pinned, many machines give one result
+    let _ = toy.atrophy("run toy.toml --out a --instructions portable").done();
+    let _ = toy.atrophy("run toy.toml --out b --instructions portable --threads 3").done();
+    let results = |out: &str| std::fs::read(toy.path(&format!("{out}/results.csv"))).unwrap();
+    assert!(results("a") == results("b"));
+    let refused = toy.atrophy("run toy.toml --instructions mmx");
+    assert!(refused.exit == 2 && refused.err.contains("mmx"), "{}", refused.err);
 }

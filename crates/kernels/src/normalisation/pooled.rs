@@ -4,7 +4,7 @@
 use super::{
     Layer, Normalisation, NormalisationGradients, Normalised, PARTS, SINGLE, Singles, Slopes, moments, slope, sum_parts,
 };
-use crate::Maps;
+use crate::maps::Maps;
 use crate::pool::{four, half, largest};
 use crate::scratch::{Target, written};
 use crate::simd::{BLOCK, Lanes, Simd, Work, read, write};

@@ -1,6 +1,6 @@
 //! Plain arrays: what every processor can do.
 
-use super::{BLOCK, Lanes, Work};
+use super::lanes::{BLOCK, Lanes, Work};
 use std::ops::{Add, Mul, Sub};
 
 /// Sixteen numbers in an array; the compiler makes of it what the target has (SSE2, NEON).
@@ -76,10 +76,10 @@ impl Lanes for Array {
     }
 
     #[inline(always)]
-    fn expect(_at: *const f32) {}
+    fn prefetch(_at: *const f32) {}
 
     #[inline(always)]
-    fn expect_later(_at: *const f32) {}
+    fn prefetch_second_level(_at: *const f32) {}
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {

@@ -3,7 +3,7 @@
 //! One argument stands behind every `unsafe` call of an intrinsic below: [`Avx2`] and [`Avx512`] are used only inside
 //! [`run_avx2`] and [`run_avx512`], which are called only where the processor has these instructions.
 
-use super::{BLOCK, Lanes, Work};
+use super::lanes::{BLOCK, Lanes, Work};
 use std::arch::x86_64::*;
 use std::ops::{Add, Mul, Sub};
 
@@ -95,13 +95,13 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn expect(at: *const f32) {
+    fn prefetch(at: *const f32) {
         // SAFETY: a hint; it does not access memory, and cannot fail.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
 
     #[inline(always)]
-    fn expect_later(at: *const f32) {
+    fn prefetch_second_level(at: *const f32) {
         // SAFETY: as for `expect`.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
     }
@@ -267,13 +267,13 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn expect(at: *const f32) {
+    fn prefetch(at: *const f32) {
         // SAFETY: a hint; it does not access memory, and cannot fail.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
 
     #[inline(always)]
-    fn expect_later(at: *const f32) {
+    fn prefetch_second_level(at: *const f32) {
         // SAFETY: as for `expect`.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
     }

@@ -1,5 +1,6 @@
 use super::{assert_close, assert_same_on_all_threads, available, cases, numbers};
-use crate::convolution::{Algorithm, Backward, Forward, convolve_back_by, convolve_by};
+use crate::call::{Backward, Forward};
+use crate::convolution::{Algorithm, convolve_back_by, convolve_by};
 use crate::{Convolution, ConvolutionGradients, Finish, Maps, Simd, convolve, convolve_back};
 use proptest::prelude::*;
 

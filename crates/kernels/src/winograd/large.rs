@@ -1,12 +1,11 @@
 //! The schedule for large maps: the weights are transformed once, then chunks of tiles go through the whole computation while
 //! they are in the second-level cache.
 
-use super::Layout;
 use super::tiles::{Domain, Grid, Job};
 use super::transform::{Lavin, Transform};
 use super::weights::{Filters, Room};
-use crate::ConvolutionGradients;
-use crate::convolution::{Backward, Forward};
+use super::{Layout, sum_bias};
+use crate::call::{Backward, ConvolutionGradients, Forward};
 use crate::gemm::{Outer, Product};
 use crate::scratch::{Scratch, Target, scratch, written};
 use crate::simd::{BLOCK, Lanes, Simd, Work};
@@ -145,7 +144,7 @@ impl Work for ForwardChunk<'_> {
 fn fetch<L: Lanes>(maps: &[f32], next: &Range<usize>, point: usize) {
     let share = part(next.len(), POINTS, point);
     for at in (next.start + share.start..next.start + share.end).step_by(BLOCK) {
-        L::expect_later(maps.as_ptr().wrapping_add(at));
+        L::prefetch_second_level(maps.as_ptr().wrapping_add(at));
     }
 }
 
@@ -228,12 +227,6 @@ unsafe fn share(all: Target<'_>, count: usize, i: usize) -> &mut [f32] {
     let length = all.len() / count;
     // SAFETY: what the caller promises.
     unsafe { all.slice(i * length..(i + 1) * length) }
-}
-
-/// The sum over parts of the bias gradient.
-pub(super) fn sum_bias(parts: &[f32], count: usize, outputs: usize) -> Vec<f32> {
-    let length = parts.len() / count;
-    (0..outputs).map(|i| (0..count).map(|part| f64::from(parts[part * length + i])).sum::<f64>() as f32).collect()
 }
 
 /// Some images, backward, chunk by chunk.

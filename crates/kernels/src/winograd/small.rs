@@ -1,13 +1,11 @@
 //! The schedule for small maps: all patches are transformed first, then each thread takes a few blocks of channels and
 //! transforms just their weights. The transformed weights, 36/9 times as many as the weights, never reach memory.
 
-use super::Layout;
-use super::large::sum_bias;
 use super::tiles::{Domain, Grid, Job};
 use super::transform::Transform;
 use super::weights::{Filters, Room};
-use crate::ConvolutionGradients;
-use crate::convolution::{Backward, Forward};
+use super::{Layout, sum_bias};
+use crate::call::{Backward, ConvolutionGradients, Forward};
 use crate::gemm::{Outer, Product};
 use crate::scratch::{Scratch, Target, scratch, written};
 use crate::simd::{BLOCK, Lanes, Work};

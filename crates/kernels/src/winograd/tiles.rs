@@ -6,8 +6,8 @@
 
 use super::Layout;
 use super::transform::{SIDE, Square, Transform, both_ways};
-use crate::Maps;
-use crate::convolution::Finish;
+use crate::call::Finish;
+use crate::maps::Maps;
 use crate::pool::half;
 use crate::scratch::Target;
 use crate::simd::{BLOCK, Lanes};
@@ -169,7 +169,7 @@ unsafe fn load<L: Lanes>(side: usize, from: &Table<f32>, offset: usize, ahead: u
         for j in 0..side {
             // SAFETY: what the caller promises.
             square[i][j] = unsafe { L::load(from[i][j].add(offset)) };
-            L::expect(from[i][j].wrapping_add(offset + ahead));
+            L::prefetch(from[i][j].wrapping_add(offset + ahead));
         }
     }
     square

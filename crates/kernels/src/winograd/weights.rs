@@ -62,7 +62,7 @@ impl Filters {
         let (from, row) = if outputs == BLOCK && inputs == BLOCK {
             for row in 0..BLOCK {
                 for line in 0..TAPS {
-                    L::expect(w.as_ptr().wrapping_add(first + ahead + row * self.inputs * TAPS + line * BLOCK));
+                    L::prefetch(w.as_ptr().wrapping_add(first + ahead + row * self.inputs * TAPS + line * BLOCK));
                 }
             }
             (w[first..].as_ptr(), self.inputs * TAPS)

@@ -84,8 +84,8 @@ fn reading_changes_nothing_and_taps_only_the_probe() {
     let before = network.state();
     let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
     let taps = ["block1", "block3", "penultimate"].map(str::to_owned);
-    let all = network.perceive(&images, &Showing::new(images.labels(), None, &classes), &taps, &mut |_| {});
-    let some = network.perceive(&images, &Showing::new(images.labels(), Some(1), &classes), &taps, &mut |_| {});
+    let all = network.perceive(&images, &Showing::new(images.labels(), None, &classes), &taps, &mut |_| {}).unwrap();
+    let some = network.perceive(&images, &Showing::new(images.labels(), Some(1), &classes), &taps, &mut |_| {}).unwrap();
     assert!(before == network.state());
     assert_eq!(all.answers, some.answers);
     assert_eq!(all.patterns.iter().map(|p| p.features).collect::<Vec<_>>(), [4 * 64, 16 * 4, 12]);
@@ -109,4 +109,26 @@ fn a_loss_that_is_no_number_is_reported_with_its_batch() {
     wild.rate = neuro::quantity::Positive::try_from(1e39).unwrap();
     let error = newborn(false, 1).learn_epoch(&wild, &images(20), Seed(1), Address::default(), &mut |_| {}).unwrap_err();
     assert_eq!(error.batch, 1);
+}
+
+/// Weights of this size are finite and are taken, but not what they make of an image.
+#[test]
+fn outputs_that_are_no_numbers_are_an_error_and_never_a_class() {
+    let images = images(20);
+    let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
+    let showing = Showing::new(images.labels(), None, &classes);
+    for (batch_norm, weight) in [(false, 1e30), (true, 3e38)] {
+        let state = newborn(batch_norm, 1).state();
+        let file = SafeTensors::deserialize(&state).unwrap();
+        let huge: Vec<u8> = std::iter::repeat_n(f32::to_le_bytes(weight), 16 * 72).flatten().collect();
+        let tensors = file.iter().map(|(name, view)| {
+            let is_dense = name.starts_with("classifier") && name.ends_with("weight");
+            let data = if is_dense { &huge[..view.data().len()] } else { view.data() };
+            (name.to_owned(), safetensors::tensor::TensorView::new(view.dtype(), view.shape().to_vec(), data).unwrap())
+        });
+        let mut network = newborn(batch_norm, 1);
+        network.restore(&safetensors::serialize(tensors.collect::<Vec<_>>(), None).unwrap()).unwrap();
+        let error = network.perceive(&images, &showing, &[], &mut |_| {}).unwrap_err();
+        assert_eq!(error.to_string(), "the outputs are no longer numbers (image 1)");
+    }
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
+mod birth;
+mod given;
 mod laws;
 mod pytorch;
 mod states;
@@ -9,7 +11,7 @@ mod swift;
 
 use std::num::NonZeroU32;
 
-use net::{Device, Network};
+use net::{Device, Network, Retina};
 use neuro::architecture::{Architecture, Blueprint};
 use neuro::images::{Images, Shape};
 use neuro::lesson::{Augmentation, Lesson, Schedule};
@@ -32,7 +34,7 @@ fn images(count: usize) -> Images {
 }
 
 fn newborn(batch_norm: bool, seed: u64) -> Network {
-    Network::newborn(tiny(batch_norm, &[12]), &images(20), Seed(seed), Device::Cpu)
+    Network::newborn(tiny(batch_norm, &[12]), &Retina::of(&images(20)), Seed(seed), Device::Cpu)
 }
 
 fn lesson(epochs: u32) -> Lesson {

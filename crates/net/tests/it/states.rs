@@ -3,6 +3,7 @@
 use net::WeightsError;
 use neuro::injury::Injury;
 use neuro::seed::{Address, Seed};
+use safetensors::tensor::{Dtype, TensorView};
 
 use crate::{images, lesson, newborn};
 
@@ -35,7 +36,7 @@ fn files_of_other_networks_are_refused_and_change_nothing() {
 
     assert_eq!(
         error(&mut plain, &state).to_string(),
-        "it has no tensor 'features.3.weight', so it belongs to another network than Tiny, width 0.5, two dense layers"
+        "it has no tensor 'features.3.weight' (the nearest it has is 'features.0.weight'), so it belongs to another network than Tiny, width 0.5, two dense layers"
     );
     assert!(matches!(error(&mut plain, &state[..state.len() - 5]), WeightsError::Unreadable(_)));
     assert!(matches!(error(&mut plain, b"not weights at all"), WeightsError::Unreadable(_)));
@@ -61,9 +62,45 @@ fn a_revived_synapse_and_a_weight_that_is_no_number_are_refused() {
     };
     let mut other = newborn(true, 2);
     assert_eq!(other.restore(&altered(dead, 0.1)), Err(WeightsError::Revived("features.0.weight".to_owned())));
+    assert_eq!(other.restore(&altered(dead, -0.0)), Err(WeightsError::Revived("features.0.weight".to_owned())));
     assert_eq!(other.restore(&altered(0, f32::NAN)), Err(WeightsError::NotFinite("features.0.weight".to_owned())));
 
     let variance = file.tensor("features.1.running_var").unwrap().data().as_ptr() as usize - state.as_ptr() as usize;
     let below_zero = altered((variance - start) / 4, -1.0);
     assert_eq!(other.restore(&below_zero), Err(WeightsError::NegativeVariance("features.1.running_var".to_owned())));
+}
+
+#[test]
+fn a_state_with_more_less_or_other_tensors_was_altered() {
+    let state = newborn(true, 1).state();
+    let file = safetensors::SafeTensors::deserialize(&state).unwrap();
+    let tensors: Vec<(String, TensorView<'_>)> = file.iter().map(|(name, view)| (name.to_owned(), view)).collect();
+    let error = |tensors: Vec<(String, TensorView<'_>)>| {
+        let mut network = newborn(true, 2);
+        let before = network.state();
+        let error = network.restore(&safetensors::serialize(tensors, None).unwrap()).unwrap_err();
+        assert!(network.state() == before);
+        error
+    };
+    let with = |name: &str, dtype, bytes| {
+        let mut tensors = tensors.clone();
+        let shape = tensors.iter().find(|(other, _)| other == name).map_or(vec![1], |(_, view)| view.shape().to_vec());
+        tensors.retain(|(other, _)| other != name);
+        tensors.push((name.to_owned(), TensorView::new(dtype, shape, bytes).unwrap()));
+        error(tensors)
+    };
+
+    for stranger in ["stranger", "features.0.bias_mask", "features.1.num_batches_tracked"] {
+        assert_eq!(with(stranger, Dtype::U8, &[1]), WeightsError::Altered(stranger.to_owned()));
+    }
+    let no_mask = tensors.iter().filter(|(name, _)| name != "features.0.weight_mask").cloned().collect();
+    assert!(matches!(error(no_mask), WeightsError::Missing { .. }), "its lesion would be lost");
+    // momentum of one parameter alone
+    assert!(matches!(
+        with("features.0.bias_momentum", Dtype::F32, &[0; 4]),
+        WeightsError::Unlike { .. } | WeightsError::Missing { .. }
+    ));
+    assert!(matches!(with("features.0.bias", Dtype::F16, &[0; 8]), WeightsError::Type { .. }));
+    assert!(matches!(with("features.0.weight_mask", Dtype::BOOL, &[1; 108]), WeightsError::Type { .. }));
+    assert_eq!(with("features.0.weight_mask", Dtype::U8, &[2; 108]), WeightsError::Altered("features.0.weight_mask".to_owned()));
 }

@@ -1,6 +1,6 @@
 //! Our kernels inside the engine: they do what its own operations do, copy nothing, and do not depend on threads.
 
-use net::{Device, Network};
+use net::{Device, Network, Retina};
 use neuro::architecture::{Architecture, Blueprint, Depth};
 use neuro::images::{Images, Shape};
 use neuro::injury::Injury;
@@ -28,12 +28,12 @@ fn images(count: usize) -> Images {
 /// A wounded network after an epoch: its state, the epoch's loss, and each image's loss afterwards.
 fn learned(device: Device, batch_norm: bool) -> (Vec<u8>, f64, Vec<f32>) {
     let images = images(20);
-    let mut network = Network::newborn(vgg(batch_norm), &images, Seed(3), device);
+    let mut network = Network::newborn(vgg(batch_norm), &Retina::of(&images), Seed(3), device);
     network.suffer(&Injury::examples()[1].0, Seed(5));
     let outcome = network.learn_epoch(&lesson(1), &images, Seed(1), Address::default(), &mut |_| {}).unwrap();
     let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
     let showing = Showing::new(images.labels(), None, &classes);
-    let answers = network.perceive(&images, &showing, &["block2".to_owned()], &mut |_| {}).answers;
+    let answers = network.perceive(&images, &showing, &["block2".to_owned()], &mut |_| {}).unwrap().answers;
     (network.state(), outcome.loss, answers.losses)
 }
 
@@ -45,8 +45,10 @@ fn they_do_what_the_engines_operations_do() {
         // three steps with batches of 8 images; normalisation over the few values of the last blocks amplifies roundings
         let tolerance = if batch_norm { 2e-2 } else { 1e-4 };
         assert!((swift - stock).abs() < tolerance * stock, "{swift}, stock {stock}");
+        // each image's loss afterwards: closely without normalisation, and with it as closely as the amplified roundings allow
+        let tolerance = if batch_norm { 0.03 } else { 1e-3 };
         for (ours, theirs) in swift_after.iter().zip(&stock_after) {
-            assert!(batch_norm || (ours - theirs).abs() < 1e-3 * (1.0 + theirs), "afterwards {ours}, stock {theirs}");
+            assert!((ours - theirs).abs() < tolerance * (1.0 + theirs), "afterwards {ours}, stock {theirs}");
         }
     }
 }
@@ -55,7 +57,7 @@ fn they_do_what_the_engines_operations_do() {
 fn lost_synapses_are_zero_to_the_last_bit_on_both() {
     let images = images(20);
     for device in [Device::Cpu, Device::CpuStock] {
-        let mut network = Network::newborn(vgg(true), &images, Seed(3), device);
+        let mut network = Network::newborn(vgg(true), &Retina::of(&images), Seed(3), device);
         network.suffer(&Injury::examples()[1].0, Seed(5));
         // decay would hide a -0
         let lesson = Lesson { decay: NonNegative::try_from(0.0).unwrap(), ..lesson(1) };
@@ -80,7 +82,7 @@ fn lost_synapses_are_zero_to_the_last_bit_on_both() {
 fn a_training_step_copies_nothing() {
     let images = images(20);
     for batch_norm in [false, true] {
-        let mut network = Network::newborn(vgg(batch_norm), &images, Seed(3), Device::Cpu);
+        let mut network = Network::newborn(vgg(batch_norm), &Retina::of(&images), Seed(3), Device::Cpu);
         let before = net::conversions();
         network.learn_epoch(&lesson(1), &images, Seed(1), Address::default(), &mut |_| {}).unwrap();
         assert_eq!(net::conversions() - before, 0);
@@ -102,11 +104,11 @@ fn the_number_of_threads_changes_nothing() {
 fn a_normalised_network_reads_as_with_the_engines_operations() {
     let images = images(20);
     let (state, _, swift) = learned(Device::Cpu, true);
-    let mut stock = Network::newborn(vgg(true), &images, Seed(9), Device::CpuStock);
+    let mut stock = Network::newborn(vgg(true), &Retina::of(&images), Seed(9), Device::CpuStock);
     stock.restore(&state).unwrap();
     let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
     let showing = Showing::new(images.labels(), None, &classes);
-    let stock = stock.perceive(&images, &showing, &[], &mut |_| {}).answers.losses;
+    let stock = stock.perceive(&images, &showing, &[], &mut |_| {}).unwrap().answers.losses;
     for (ours, theirs) in swift.iter().zip(&stock) {
         assert!((ours - theirs).abs() < 1e-3 * (1.0 + theirs), "{ours}, stock {theirs}");
     }

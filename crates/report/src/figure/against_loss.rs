@@ -4,8 +4,9 @@ use neuro::record::Phase;
 
 use super::legend::{CHANCE, Legend, Look, Sample};
 use super::plot::{Axis, Plot};
+use super::sheet::{COLUMN, Figure, MARGIN, branches, layered, of_means};
 use super::svg::Canvas;
-use super::{COLUMN, Figure, MARGIN, data, layered};
+use crate::attrition::Count;
 use crate::curve::{Curve, Point, curves};
 use crate::view::{Question, View};
 use crate::words;
@@ -62,8 +63,9 @@ fn draw(view: &View<'_>, curves: &[Curve], axis: Axis, chance: Option<f64>) -> O
     let (heading, entries) = key(view, curves, chance);
     let legend = Legend::new(&heading, &entries, COLUMN - 2.0 * MARGIN);
     let top = MARGIN + legend.height() + 14.0;
-    let width = COLUMN - LEFT - RIGHT;
-    let plot = Plot { left: LEFT, top, width, height: HEIGHT, x: Axis::percent("Synapses lost (%)"), y: axis };
+    let left = LEFT + axis.more_lines(HEIGHT);
+    let width = COLUMN - left - RIGHT;
+    let plot = Plot { left, top, width, height: HEIGHT, x: Axis::percent("Synapses lost (%)"), y: axis };
     let mut canvas = Canvas::new(COLUMN, top + HEIGHT + BELOW);
     legend.draw(&mut canvas, MARGIN, MARGIN);
     plot.draw(&mut canvas);
@@ -121,8 +123,9 @@ fn look(curve: &Curve) -> Look {
 
 /// What the key says: of all lines, and of each.
 fn key(view: &View<'_>, curves: &[Curve], chance: Option<f64>) -> (String, Vec<(Sample, String)>) {
-    let n = n(curves);
-    let one_n = !n.contains('–');
+    let planned = worst(view, curves).map_or_else(String::new, |count| format!(" of {}", count.planned));
+    let n = format!("{}{planned}", n(curves));
+    let one_n = !n.contains('–') && planned.is_empty();
     let heading = match n.as_str() {
         "1" => "n = 1 seed: no interval".to_owned(),
         n => format!("n = {n} seeds; line: mean, band: 95 % CI, thin: each seed"),
@@ -130,7 +133,7 @@ fn key(view: &View<'_>, curves: &[Curve], chance: Option<f64>) -> (String, Vec<(
     let entry = |curve: &Curve| {
         let arm = view.arms[curve.arm].name();
         let placed = if curve.placed { ", no loss" } else { "" };
-        let n = if one_n { String::new() } else { format!(" (n = {})", words::range(curve.seeds_per_point().into_iter())) };
+        let n = if one_n { String::new() } else { format!(" ({})", n_of(view, curve)) };
         (Sample::Arm(look(curve)), format!("{arm}: {}{placed}{n}", curve.phase))
     };
     let chance = chance.map(|chance| (Sample::Chance, format!("chance: {}", words::short_percent(chance))));
@@ -142,9 +145,29 @@ fn n(curves: &[Curve]) -> String {
     words::range(curves.iter().flat_map(Curve::seeds_per_point).collect::<Vec<_>>().into_iter())
 }
 
+/// "n = 3", "n = 2–3 of 3, 1 failed".
+fn n_of(view: &View<'_>, curve: &Curve) -> String {
+    let n = words::range(curve.seeds_per_point().into_iter());
+    match worst(view, std::slice::from_ref(curve)) {
+        Some(count) => format!("n = {n} of {}, {} failed", count.planned, count.failed),
+        None => format!("n = {n}"),
+    }
+}
+
+/// How many trials have failed by the end of the curve that lost most; none if none has.
+fn worst(view: &View<'_>, curves: &[Curve]) -> Option<Count> {
+    let end = |curve: &Curve| {
+        let arm = &view.arms[curve.arm];
+        let point = curve.points.iter().rev().find(|point| point.step > curve.origin)?;
+        Some(arm.count(point.estimate.map_or(0, |estimate| estimate.n), point.step, curve.phase))
+    };
+    Count::worst(curves.iter().filter_map(end)).filter(|count| count.failed > 0)
+}
+
 fn caption(view: &View<'_>, curves: &[Curve], of: &str, after: &str) -> String {
     let mut text = format!("{of}, against the share of synapses lost, counted from the lesion. ");
-    text += &match n(curves).as_str() {
+    let planned = worst(view, curves).map_or_else(String::new, |count| format!(" of {}", count.planned));
+    text += &match format!("{}{planned}", n(curves)).as_str() {
         "1" => "n = 1 seed: no interval.".to_owned(),
         n => format!(
             "Strong lines: mean over seeds (n = {n}); bands: 95 % confidence interval of that mean (Student’s t); thin lines: each seed."
@@ -162,7 +185,8 @@ fn caption(view: &View<'_>, curves: &[Curve], of: &str, after: &str) -> String {
         let verb = if shams.len() == 1 { "loses nothing and is" } else { "lose nothing and are" };
         text += &format!(" {} {verb} placed at the loss of the same step of ‘{}’.", words::list(&shams), partner.name());
     }
-    format!("{text}{after} {}", data(view))
+    text += &branches(view);
+    format!("{text}{after} {}", of_means(view))
 }
 
 #[cfg(test)]

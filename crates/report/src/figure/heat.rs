@@ -42,19 +42,37 @@ impl Bar<'_> {
     const SIZE: f64 = 13.0;
     const LENGTH: f64 = 150.0;
     const THICKNESS: f64 = 11.0;
-    pub(super) const HEIGHT: f64 = 36.0;
+    const LINE: f64 = 16.0;
 
-    /// Title, bar, and half of the last mark.
-    pub(super) fn width(&self) -> f64 {
-        text::width(self.title, Self::SIZE) + 12.0 + Self::LENGTH + text::width(self.marks[2].1, Self::SIZE) / 2.0
+    /// The title in as many lines as it needs beside the bar.
+    fn lines(&self, room: f64) -> Vec<String> {
+        text::wrap(self.title, Self::SIZE, room - self.beside())
     }
 
-    /// Draws so that nothing reaches beyond `right`.
-    pub(super) fn draw(&self, canvas: &mut Canvas, right: f64, top: f64) -> Result<()> {
-        let left = right - self.width();
-        let bar = left + self.width() - text::width(self.marks[2].1, Self::SIZE) / 2.0 - Self::LENGTH;
+    /// The bar with the space before it and half of the last mark.
+    fn beside(&self) -> f64 {
+        12.0 + Self::LENGTH + text::width(self.marks[2].1, Self::SIZE) / 2.0
+    }
+
+    /// With its marks, and all of its title.
+    pub(super) fn height(&self, room: f64) -> f64 {
+        20.0 + Self::LINE * self.lines(room).len().max(1) as f64
+    }
+
+    /// Title, bar, and half of the last mark.
+    pub(super) fn width(&self, room: f64) -> f64 {
+        self.lines(room).iter().map(|line| text::width(line, Self::SIZE)).fold(0.0, f64::max) + self.beside()
+    }
+
+    /// Draws so that nothing reaches beyond `right`, nor further than `room` to its left.
+    pub(super) fn draw(&self, canvas: &mut Canvas, right: f64, top: f64, room: f64) -> Result<()> {
+        let left = right - self.width(room);
+        let bar = right - text::width(self.marks[2].1, Self::SIZE) / 2.0 - Self::LENGTH;
         let bottom = top + Self::THICKNESS;
-        canvas.text(Text::new((left, top + Self::SIZE * 0.8), Self::SIZE, Anchor::Start), self.title);
+        for (i, line) in self.lines(room).iter().enumerate() {
+            let at = (left, top + Self::SIZE * 0.8 + Self::LINE * i as f64);
+            canvas.text(Text::new(at, Self::SIZE, Anchor::Start), line);
+        }
         canvas.picture((bar, top), (Self::LENGTH, Self::THICKNESS), &png(1, 255, |_, column| column as f64 / 254.0)?);
         for (share, label) in self.marks {
             let x = bar + share * Self::LENGTH;

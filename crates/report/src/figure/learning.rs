@@ -5,8 +5,8 @@ use neuro::statistics::Estimate;
 
 use super::legend::Legend;
 use super::plot::{Axis, Plot};
+use super::sheet::{COLUMN, Figure, MARGIN, data};
 use super::svg::Canvas;
-use super::{COLUMN, Figure, MARGIN, data};
 use crate::view::View;
 use crate::words;
 
@@ -33,10 +33,14 @@ pub(super) fn figure(view: &View<'_>) -> Option<Figure> {
         name: "learning".to_owned(),
         title: "Schooling of the healthy networks".to_owned(),
         caption: format!(
-            "Mean training loss and share of the training images named right, as seen while learning, in each epoch of schooling; {}. {}",
+            "Mean training loss and share of the training images named right, as seen while learning, in each epoch of schooling; {}{}. {}",
             match networks.as_str() {
                 "1" => "n = 1 network: no interval".to_owned(),
                 n => format!("mean, 95 % confidence interval of the mean (Student’s t) and each network (n = {n})"),
+            },
+            match view.subjects(0) {
+                subjects if subjects.failed == 0 => String::new(),
+                subjects => format!("; {} of {} networks failed", subjects.failed, subjects.planned),
             },
             data(view)
         ),

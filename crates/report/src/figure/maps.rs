@@ -4,8 +4,10 @@ use anyhow::Result;
 use neuro::statistics::Estimate;
 
 use super::heat::{self, Bar};
+use super::sheet::{COLUMN, Figure, MARGIN, PAGE, branches, of_means};
 use super::svg::{Anchor, Canvas, Text};
-use super::{COLUMN, Figure, MARGIN, PAGE, data, text};
+use super::text;
+use crate::names;
 use crate::view::{Arm, Question, View};
 use crate::words;
 
@@ -62,7 +64,9 @@ pub(super) fn layers(view: &View<'_>) -> Result<Option<Figure>> {
 /// The maps of all arms that have any value; a row for each question.
 fn maps<'a>(view: &'a View<'_>, rows: &[Question]) -> Vec<Map<'a>> {
     let map = |arm: &'a Arm<'a>| {
-        let steps: Vec<u32> = std::iter::once(0).chain(arm.steps_read(arm.outcome)).collect();
+        // a branch would seem to fall from health in one step if the end of the step it began after were not there
+        let begins = [0, arm.origin].into_iter().take(if arm.origin > 0 { 2 } else { 1 });
+        let steps: Vec<u32> = begins.chain(arm.steps_read(arm.outcome)).collect();
         let column = |&step: &u32| rows.iter().map(|row| arm.estimate(step, arm.outcome_at(step), row)).collect();
         let means = steps.iter().map(column).collect();
         Map { arm, steps, means }
@@ -93,7 +97,8 @@ fn draw(view: &View<'_>, maps: &[Map<'_>], rows: &[String], bar: &Bar<'_>) -> Re
     let row_height = head + height + FOOT;
     let bottom = row_height * maps.len().div_ceil(abreast) as f64;
 
-    let mut canvas = Canvas::new(sheet, bottom + LINE + 14.0 + Bar::HEIGHT);
+    let room = sheet - 2.0 * MARGIN;
+    let mut canvas = Canvas::new(sheet, bottom + LINE + 14.0 + bar.height(room));
     for (i, (map, title)) in maps.iter().zip(&titles).enumerate() {
         let (row, column) = (i / abreast, i % abreast);
         let corner = (left + (width + GAP) * column as f64, head + row_height * row as f64);
@@ -110,7 +115,7 @@ fn draw(view: &View<'_>, maps: &[Map<'_>], rows: &[String], bar: &Bar<'_>) -> Re
     // below the middle of the maps, unless a narrow sheet ends before
     let middle = (left + (sheet - left - MARGIN) / 2.0).min(sheet - MARGIN - text::width(&axis, AXIS_SIZE) / 2.0);
     canvas.text(Text::new((middle, bottom + 8.0), AXIS_SIZE, Anchor::Middle), &axis);
-    bar.draw(&mut canvas, sheet - MARGIN, bottom + LINE + 10.0)?;
+    bar.draw(&mut canvas, sheet - MARGIN, bottom + LINE + 10.0, room)?;
     Ok(canvas)
 }
 
@@ -143,17 +148,19 @@ fn caption(view: &View<'_>, maps: &[Map<'_>], what: &str) -> String {
     let n = words::range(maps.iter().flat_map(Map::estimates).map(|estimate| estimate.n).collect::<Vec<_>>().into_iter());
     let rows = maps.first().map_or(0, |map| map.means[0].len());
     let thinned = if heat::every(height_of(rows), SIZE) > 1 { " Not every row is named." } else { "" };
-    let placed = match (maps.iter().any(|map| map.arm.is_sham()), view.partner()) {
+    let placed = match (maps.iter().any(|map| map.arm.is_whole()), view.partner()) {
         (true, Some(partner)) => {
             format!(" An arm that loses nothing is labelled with the loss of the same step of ‘{}’.", partner.name())
         }
         _ => String::new(),
     };
+    let second = if maps.iter().any(|map| map.arm.origin > 0) { ", the second of a branch is where it begins" } else { "" };
     format!(
         "{what}, at the end of each step (after the lesson, where there is one); mean over seeds (n = {n}), intervals in {}. The first column \
-         is healthy; grey: not defined.{thinned}{placed} {}",
-        crate::csv::TABLE,
-        data(view)
+         is healthy{second}; grey: not defined.{thinned}{placed}{} {}",
+        names::TABLE,
+        branches(view),
+        of_means(view)
     )
 }
 
@@ -185,7 +192,7 @@ mod tests {
         let classes: Vec<String> = (0..100).map(|i| format!("class {i}")).collect();
         for record in evidence.trials.iter_mut().flat_map(|trial| &mut trial.records) {
             let readings =
-                classes.iter().map(|class| neuro::record::Reading::new("class_accuracy", Some(0.5), 100).of_class(class));
+                classes.iter().map(|class| neuro::reading::Reading::new("class_accuracy", Some(0.5), 100).of_class(class));
             record.readings.extend(readings);
         }
         evidence.cause.classes = classes;
@@ -203,5 +210,15 @@ mod tests {
         let mut evidence = evidence;
         example::forget(&mut evidence, "rdm_similarity_tau_b");
         assert!(layers(&View::new(&evidence)).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_map_of_a_branch_begins_healthy_and_where_it_branched() {
+        let evidence = example::of_a_branch(2, 8, 5, 3);
+        let view = View::new(&evidence);
+        let maps = maps(&view, &[Question::of_class("class_accuracy", "cat")]);
+        assert_eq!(maps[3].steps, [0, 5, 6, 7, 8]);
+        assert_eq!((&maps[3].means[0], &maps[3].means[1]), (&maps[0].means[0], &maps[0].means[5]));
+        assert!(super::classes(&view).unwrap().unwrap().caption.contains("the second of a branch is where it begins"));
     }
 }

@@ -1,9 +1,11 @@
 //! A frame with two axes.
 
 use super::svg::{Anchor, Canvas, Text};
+use super::text;
 
 pub(super) const TICK_SIZE: f64 = 14.0;
 pub(super) const TITLE_SIZE: f64 = 15.0;
+const TITLE_LINE: f64 = 18.0;
 
 /// One axis: what it spans, where it is marked, what it says.
 pub(super) struct Axis {
@@ -44,6 +46,16 @@ impl Axis {
     pub(super) fn percent(title: &str) -> Self {
         let ticks = (0..=5).map(|i| (f64::from(i) * 0.2, format!("{}", i * 20))).collect();
         Self { from: 0.0, to: 1.0, ticks, title: title.to_owned() }
+    }
+
+    /// The title in lines that are no longer than the axis.
+    fn upright_lines(&self, height: f64) -> Vec<String> {
+        text::wrap(&self.title, TITLE_SIZE, height)
+    }
+
+    /// Room to the left of an axis of this height beyond what a title of one line needs.
+    pub(super) fn more_lines(&self, height: f64) -> f64 {
+        TITLE_LINE * (self.upright_lines(height).len() - 1) as f64
     }
 
     fn share(&self, value: f64) -> f64 {
@@ -87,9 +99,12 @@ impl Plot {
         canvas.polyline(&[(self.left, self.top), (self.left, bottom), (right, bottom)], axis);
         let middle = (self.left + self.width / 2.0, bottom + 14.0 + TICK_SIZE + TITLE_SIZE);
         canvas.text(Text::new(middle, TITLE_SIZE, Anchor::Middle), &self.x.title);
-        let labels = self.y.ticks.iter().map(|(_, label)| super::text::width(label, TICK_SIZE)).fold(0.0, f64::max);
-        let beside = (self.left - labels - 18.0, self.top + self.height / 2.0);
-        canvas.text(Text::new(beside, TITLE_SIZE, Anchor::Middle).upright(), &self.y.title);
+        let labels = self.y.ticks.iter().map(|(_, label)| text::width(label, TICK_SIZE)).fold(0.0, f64::max);
+        let lines = self.y.upright_lines(self.height);
+        for (i, line) in lines.iter().rev().enumerate() {
+            let beside = (self.left - labels - 18.0 - TITLE_LINE * i as f64, self.top + self.height / 2.0);
+            canvas.text(Text::new(beside, TITLE_SIZE, Anchor::Middle).upright(), line);
+        }
     }
 }
 

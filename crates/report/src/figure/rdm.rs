@@ -4,8 +4,9 @@ use anyhow::Result;
 use neuro::record::{Phase, RdmPicture, TrialRecords};
 
 use super::heat::{self, Bar};
+use super::sheet::{Figure, MARGIN, PAGE, branches, data, layered};
 use super::svg::{Anchor, Canvas, Text};
-use super::{Figure, MARGIN, PAGE, data, layered, text};
+use super::text;
 use crate::view::{Arm, View};
 use crate::words;
 
@@ -17,9 +18,12 @@ const CLASS_SIZE: f64 = 12.0;
 const HEAD: f64 = 46.0;
 const SCALE: Bar<'_> = Bar { title: "Dissimilarity (1 − r)", marks: [(0.0, "0"), (0.5, "0.5"), (1.0, "≥ 1")] };
 
-/// One figure for each layer that has pictures, of the first seed that has any.
+/// One figure for each layer that has pictures, of the first seed that has any and of which no trial failed, if there is one.
 pub(super) fn figures(view: &View<'_>) -> Result<Vec<Figure>> {
-    let Some(first) = view.evidence.trials.iter().find(|trial| !trial.pictures.is_empty()) else { return Ok(Vec::new()) };
+    let trials = &view.evidence.trials;
+    let fails = |seeds| trials.iter().any(|trial| trial.seeds == seeds && trial.failure.is_some());
+    let pictured = || trials.iter().filter(|trial| !trial.pictures.is_empty());
+    let Some(first) = pictured().find(|trial| !fails(trial.seeds)).or_else(|| pictured().next()) else { return Ok(Vec::new()) };
     let rows: Vec<Row<'_>> = view.arms.iter().filter_map(|arm| row(arm, first)).collect();
     let layers = layers(&rows);
     layers.iter().enumerate().filter_map(|(i, layer)| figure(view, &rows, layer, i == 0).transpose()).collect()
@@ -59,7 +63,8 @@ fn layers<'a>(rows: &[Row<'a>]) -> Vec<&'a str> {
 impl Row<'_> {
     /// The last step that ends with a picture.
     fn last(&self, layer: &str) -> u32 {
-        let ends = |p: &&RdmPicture| p.layer == layer && p.step > 0 && p.phase == self.arm.outcome && !p.values.is_empty();
+        let ends =
+            |p: &&RdmPicture| p.layer == layer && p.step > self.arm.origin && p.phase == self.arm.outcome && !p.values.is_empty();
         self.trial.pictures.iter().filter(ends).map(|p| p.step).max().unwrap_or(0)
     }
 }
@@ -71,7 +76,13 @@ impl Moment {
             Moment::At(step, phase) => (step, phase),
             Moment::End => (row.last(layer), row.arm.outcome),
         };
-        row.trial.pictures.iter().find(|p| p.layer == layer && p.step == step && p.phase == phase && !p.values.is_empty())
+        // what a branch has of its ancestor is shown there
+        let own = |p: &&RdmPicture| p.step == 0 || p.step > row.arm.origin;
+        row.trial
+            .pictures
+            .iter()
+            .filter(own)
+            .find(|p| p.layer == layer && p.step == step && p.phase == phase && !p.values.is_empty())
     }
 
     fn step(self, row: &Row<'_>, layer: &str) -> u32 {
@@ -93,7 +104,7 @@ impl Moment {
 
     /// "48.8 % lost", or the range of the arms shown that lose synapses.
     fn loss(self, rows: &[Row<'_>], layer: &str) -> Option<String> {
-        let losing = rows.iter().filter(|row| self != Moment::Healthy && !row.arm.is_sham());
+        let losing = rows.iter().filter(|row| self != Moment::Healthy && !row.arm.is_whole());
         let shown = losing.filter(|row| self.picture(row, layer).is_some());
         let losses: Vec<f64> = shown.filter_map(|row| row.arm.lost(self.step(row, layer))).collect();
         let (least, most) = (losses.iter().copied().reduce(f64::min)?, losses.iter().copied().reduce(f64::max)?);
@@ -109,6 +120,7 @@ impl Moment {
     /// Why there is nothing to see.
     fn absence(self, arm: &Arm<'_>) -> &'static str {
         match self {
+            Moment::At(step, _) if step <= arm.origin => "begins later",
             Moment::At(_, Phase::Treated) if arm.outcome == Phase::Injured => "no lesson",
             Moment::At(_, Phase::Injured) if arm.is_sham() => "no loss",
             _ => "not read",
@@ -116,11 +128,13 @@ impl Moment {
     }
 }
 
-/// Healthy, the first two steps before and after the lesson, and the end; without columns that no arm fills.
+/// Healthy, the first two steps of any arm before and after the lesson, and the end; without columns that no arm fills.
 fn moments(rows: &[Row<'_>], layer: &str) -> Vec<Moment> {
     let last = rows.iter().map(|row| row.last(layer)).max().unwrap_or(0);
-    let two = [1, 2].into_iter().flat_map(|step| [Phase::Injured, Phase::Treated].map(|phase| Moment::At(step, phase)));
-    let end = (last > 2).then_some(Moment::End);
+    let first = rows.iter().map(|row| row.arm.origin).min().unwrap_or(0);
+    let two =
+        [first + 1, first + 2].into_iter().flat_map(|step| [Phase::Injured, Phase::Treated].map(|phase| Moment::At(step, phase)));
+    let end = (last > first + 2).then_some(Moment::End);
     let all = std::iter::once(Moment::Healthy).chain(two).chain(end);
     all.filter(|moment| rows.iter().any(|row| moment.picture(row, layer).is_some())).collect()
 }
@@ -167,11 +181,15 @@ impl<'a> Sheet<'a> {
     fn draw(&self) -> Result<Canvas> {
         let bottom = HEAD + (self.panel + GAP) * self.rows.len() as f64 - GAP;
         let right = self.left + (self.panel + GAP) * self.moments.len() as f64 - GAP;
-        let width = right.max(MARGIN + SCALE.width()) + MARGIN;
+        let width = right.max(MARGIN + SCALE.width(f64::INFINITY)) + MARGIN;
         // the scale stands beside the names of the classes if they leave room for it, else below
-        let beside = width - MARGIN - SCALE.width() > self.left + self.panel + GAP;
+        let beside = width - MARGIN - SCALE.width(f64::INFINITY) > self.left + self.panel + GAP;
         let scale = if beside { bottom + 14.0 } else { bottom + self.names + 16.0 };
-        let end = if beside { bottom + (self.names + 14.0).max(14.0 + Bar::HEIGHT) } else { scale + Bar::HEIGHT };
+        let end = if beside {
+            bottom + (self.names + 14.0).max(14.0 + SCALE.height(f64::INFINITY))
+        } else {
+            scale + SCALE.height(f64::INFINITY)
+        };
 
         let mut canvas = Canvas::new(width, end + 4.0);
         for (column, moment) in self.moments.iter().enumerate() {
@@ -189,7 +207,7 @@ impl<'a> Sheet<'a> {
             self.class_names(&mut canvas, (self.left, top), false);
         }
         self.class_names(&mut canvas, (self.left, bottom), true);
-        SCALE.draw(&mut canvas, width - MARGIN, scale)?;
+        SCALE.draw(&mut canvas, width - MARGIN, scale, f64::INFINITY)?;
         Ok(canvas)
     }
 
@@ -282,8 +300,9 @@ fn caption(view: &View<'_>, sheet: &Sheet<'_>, layer: &str) -> String {
         "Representational dissimilarity (1 − Pearson’s r) between the activation patterns of each pair of {} probe images, layer {layer}, \
          n = 1 network (network seed {seed}). Images are sorted by class{borders}.{every} Each pixel is the mean over the pairs in it; one \
          colour scale throughout, 0 to 1, values above 1 are clipped; grey: no pair is defined. Losses above the columns are those of the \
-         arms that lose synapses.{end} {}",
+         arms that lose synapses.{end}{} {}",
         words::count(cause.probe_per_class.iter().sum::<usize>() as u64),
+        branches(view),
         data(view),
     )
 }
@@ -362,5 +381,32 @@ mod tests {
         evidence.trials[0].pictures.insert(0, other);
         let names: Vec<String> = figures(&View::new(&evidence)).unwrap().into_iter().map(|figure| figure.name).collect();
         assert_eq!(names, ["rdm", "rdm-block3"]);
+    }
+
+    #[test]
+    fn a_seed_of_which_no_trial_failed_is_shown_rather_than_one_that_stops_early() {
+        let mut evidence = example::evidence(2, 6);
+        let seed = |evidence: &neuro::record::Evidence| figures(&View::new(evidence)).unwrap()[0].caption.clone();
+        assert!(seed(&evidence).contains("(network seed 1)"));
+        example::fail(&mut evidence.trials[2], 3, Phase::Injured);
+        assert!(seed(&evidence).contains("(network seed 2)"));
+        example::fail(&mut evidence.trials[1], 3, Phase::Injured);
+        assert!(seed(&evidence).contains("(network seed 1)"), "there is no other");
+    }
+
+    #[test]
+    fn a_branch_shows_its_own_pictures_alone() {
+        let evidence = example::of_a_branch(1, 8, 5, 3);
+        let view = View::new(&evidence);
+        let svg = figures(&view).unwrap()[0].canvas.standalone();
+        assert_eq!(svg.matches(">begins later</text>").count(), 4);
+        assert_eq!(svg.matches("<image").count(), 6 + 4 + 4 + 2 + 1, "panels of four arms and the scale");
+        let mut alone = evidence.clone();
+        alone.trials.retain(|trial| trial.arm == "branch");
+        alone.study.arms.drain(..3);
+        assert_eq!(
+            told(&alone),
+            ["healthy", "step 6, injured: 73.8 % lost", "step 7, injured: 79.0 % lost", "step 8, end: 83.2 % lost"]
+        );
     }
 }

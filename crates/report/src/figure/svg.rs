@@ -7,7 +7,11 @@ use std::fmt::Write;
 
 use base64::Engine;
 
-use super::{MARGIN, text};
+use super::text;
+use crate::words;
+
+/// Free space at the edges.
+pub(super) const MARGIN: f64 = 8.0;
 
 /// Family of all text; the first is also what PNGs are set in.
 const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
@@ -147,15 +151,13 @@ impl Canvas {
 /// Text that cannot be taken for markup, in content or in an attribute.
 pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in text.chars().filter_map(words::plain_letter) {
         match c {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // XML 1.0 has no way to write most control characters
-            c if c.is_control() => safe.push(' '),
             c => safe.push(c),
         }
     }

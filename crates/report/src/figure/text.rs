@@ -1,17 +1,30 @@
 //! How wide a text will be, so that nothing collides.
 
-/// Advances of DejaVu Sans from space to tilde, in thousandths of the size (table `hmtx` of the font).
-const ADVANCES: [u16; 95] = [
-    318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636, 636, 636, 636, 636, 636, 636,
-    636, 337, 337, 838, 838, 838, 531, 1000, 684, 686, 698, 770, 632, 575, 775, 752, 295, 295, 656, 557, 863, 748, 787, 603, 787,
-    695, 635, 611, 732, 684, 989, 685, 611, 685, 390, 337, 390, 838, 500, 500, 613, 635, 550, 635, 615, 352, 635, 634, 278, 278,
-    579, 278, 974, 634, 612, 635, 635, 411, 521, 392, 634, 592, 818, 592, 592, 525, 636, 337, 636, 838,
-];
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
-/// Width in the units of `size`.
+use skrifa::instance::{LocationRef, Size};
+use skrifa::{FontRef, MetadataProvider};
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::fonts::DEJAVU_SANS;
+
+/// Width in the units of `size`. Of letters that another font must supply it is what such fonts take at most: a full em for Chinese,
+/// Japanese, Korean and Indic letters, a little more for pictographs.
 pub(super) fn width(text: &str, size: f64) -> f64 {
-    let advance = |c: char| (c as usize).checked_sub(32).and_then(|i| ADVANCES.get(i)).copied().unwrap_or(700);
-    text.chars().map(advance).map(f64::from).sum::<f64>() * size / 1000.0
+    let advance = |c: char| advances().get(&c).copied().unwrap_or(if c >= '\u{1f000}' { 1.3 } else { 1.0 });
+    text.chars().map(advance).sum::<f64>() * size
+}
+
+/// Advances of the bundled font, in shares of the size (tables `cmap` and `hmtx`).
+fn advances() -> &'static HashMap<char, f64> {
+    static ADVANCES: OnceLock<HashMap<char, f64>> = OnceLock::new();
+    ADVANCES.get_or_init(|| {
+        let font = FontRef::new(DEJAVU_SANS).expect("the bundled font is a font");
+        let metrics = font.glyph_metrics(Size::new(1.0), LocationRef::default());
+        let mappings = font.charmap().mappings();
+        mappings.filter_map(|(c, glyph)| Some((char::from_u32(c)?, f64::from(metrics.advance_width(glyph)?)))).collect()
+    })
 }
 
 /// The text, or as much of its beginning as fits with an ellipsis.
@@ -19,8 +32,13 @@ pub(super) fn fit(text: &str, size: f64, room: f64) -> String {
     if width(text, size) <= room {
         return text.to_owned();
     }
-    let mut short = text.to_owned();
-    while short.pop().is_some() && width(&short, size) + size > room {}
+    let mut short = text;
+    while let Some((start, _)) = short.grapheme_indices(true).next_back() {
+        short = &short[..start];
+        if width(short, size) + size <= room {
+            break;
+        }
+    }
     format!("{}…", short.trim_end())
 }
 
@@ -37,12 +55,12 @@ pub(super) fn wrap(text: &str, size: f64, room: f64) -> Vec<String> {
         if !line.is_empty() {
             lines.push(String::new());
         }
-        for letter in word.chars() {
+        for letter in word.graphemes(true) {
             let line = lines.last_mut().expect("one line at least");
-            if !line.is_empty() && width(line, size) + width(letter.encode_utf8(&mut [0; 4]), size) > room {
-                lines.push(letter.to_string());
+            if !line.is_empty() && width(line, size) + width(letter, size) > room {
+                lines.push(letter.to_owned());
             } else {
-                line.push(letter);
+                line.push_str(letter);
             }
         }
     }
@@ -55,7 +73,8 @@ mod tests {
 
     #[test]
     fn a_text_that_fits_is_kept_and_a_long_one_is_cut() {
-        assert_eq!(width("ii", 10.0), 5.56);
+        assert!((width("ii", 10.0) - 5.56).abs() < 0.01);
+        assert_eq!(width("再学習", 10.0), 30.0, "a full em each");
         assert_eq!(fit("plane", 10.0, 100.0), "plane");
         let cut = fit("a very long name of an arm", 10.0, 60.0);
         assert!(cut.ends_with('…') && width(&cut, 10.0) <= 60.0, "{cut}");
@@ -73,5 +92,14 @@ mod tests {
         assert!(letters.len() > 2 && letters.iter().all(|line| width(line, 10.0) <= 40.0), "{letters:?}");
         assert_eq!(letters.concat(), "souninterrupted");
         assert_eq!(wrap("ab", 10.0, 0.0), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_letter_is_not_torn_from_its_signs() {
+        let name = "हिन्दी".repeat(4);
+        let cut = fit(&name, 10.0, 60.0);
+        let kept = cut.strip_suffix('…').unwrap();
+        assert!(name.graphemes(true).zip(kept.graphemes(true)).all(|(whole, kept)| whole == kept), "{cut}");
+        assert_eq!(wrap(&name, 10.0, 60.0).concat(), name);
     }
 }

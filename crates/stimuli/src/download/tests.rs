@@ -98,7 +98,7 @@ impl Case {
     fn fetch(&self, manners: &[Manner]) -> (Result<(), StimuliError>, Vec<Fetch>, Vec<Option<String>>) {
         let (address, server) = serve(self.body.clone(), manners.to_vec());
         let mut reports = Vec::new();
-        let order = Order { url: format!("{address}/set.tar.gz"), path: &self.path(), md5: &self.md5 };
+        let order = Order { url: format!("{address}/set.tar.gz"), path: &self.path(), md5: &self.md5, most: 200_000 };
         let result = order.fetch(&mut |fetch| reports.push(fetch));
         let ranges = server.join().unwrap().into_iter().map(|(_, range)| range).collect();
         (result, reports, ranges)
@@ -231,7 +231,7 @@ fn a_server_without_the_file_says_so() {
 fn a_server_that_is_not_there_is_named() {
     let case = Case::new();
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let order = Order { url: format!("http://{gone}/set.tar.gz"), path: &case.path(), md5: &case.md5 };
+    let order = Order { url: format!("http://{gone}/set.tar.gz"), path: &case.path(), md5: &case.md5, most: 200_000 };
     let message = order.fetch(&mut |_| ()).unwrap_err().to_string();
     assert!(message.starts_with(&format!("cannot download: http://{gone}/set.tar.gz: ")), "{message}");
     assert!(message.contains("check the network"), "{message}");
@@ -246,7 +246,7 @@ fn fetch_while_held(case: &Case, manners: &[Manner], meanwhile: impl FnOnce()) -
     let (sender, reports) = mpsc::channel();
     let result = thread::scope(|scope| {
         let download = scope.spawn(|| {
-            let order = Order { url: format!("{address}/set.tar.gz"), path: &case.path(), md5: &case.md5 };
+            let order = Order { url: format!("{address}/set.tar.gz"), path: &case.path(), md5: &case.md5, most: 200_000 };
             order.fetch(&mut |fetch| sender.send(fetch).unwrap())
         });
         assert_eq!(reports.recv().unwrap(), Fetch::Waiting { path: case.path() });
@@ -278,3 +278,86 @@ fn one_that_waited_for_a_damaged_file_downloads_it_itself() {
     case.assert_complete();
     assert_eq!(requests, 1);
 }
+
+/// The folder as it was before, and nothing in it.
+#[track_caller]
+fn assert_untouched(case: &Case) {
+    let left: Vec<_> = fs::read_dir(case.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "something was left behind: {left:?}");
+}
+
+#[test]
+fn a_download_that_does_not_begin_leaves_nothing_behind() {
+    let case = Case::new();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for address in [format!("http://{gone}"), "http://no-such-host.invalid".to_owned(), "no address at all".to_owned()] {
+        let order = Order { url: format!("{address}/set.tar.gz"), path: &case.path(), md5: &case.md5, most: 200_000 };
+        order.fetch(&mut |_| ()).unwrap_err();
+        assert_untouched(&case);
+    }
+    // refused, without a byte, and with other bytes than those wanted
+    for manner in [Manner::NotFound, Manner::BreaksOff(0), Manner::Vague(0), Manner::Vague(100)] {
+        case.fetch(&[manner]).0.unwrap_err();
+        assert_untouched(&case);
+    }
+    // somebody else was faster, and nothing has to come any more
+    fs::create_dir(case.path().parent().unwrap()).unwrap();
+    fs::write(case.path(), &case.body).unwrap();
+    case.fetch(&[Manner::Obliging]).0.unwrap();
+    case.assert_complete();
+    fs::remove_file(case.path()).unwrap();
+    // an empty part that an earlier version left
+    case.left(b"");
+    case.fetch(&[Manner::NotFound]).0.unwrap_err();
+    assert!(!case.part().exists());
+}
+
+#[test]
+fn what_has_arrived_outlives_a_server_that_is_gone() {
+    let case = Case::new();
+    case.left(&case.body[..70_000]);
+    let message = case.fetch(&[Manner::NotFound]).0.unwrap_err().to_string();
+    assert!(message.contains("go on after the 70000 bytes that are there"), "{message}");
+    assert_eq!(fs::read(case.part()).unwrap().len(), 70_000);
+}
+
+#[test]
+fn a_server_that_sends_without_end_is_given_up() {
+    let mut case = Case::new();
+    case.body.extend([0; 400_000]);
+    for manner in [Manner::Obliging, Manner::Vague(600_000)] {
+        let (result, reports, _) = case.fetch(&[manner]);
+        let message = result.unwrap_err().to_string();
+        assert!(message.starts_with("the download was given up: "), "{message}");
+        assert!(summary(&reports).2 <= 200_000);
+        assert_untouched(&case);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_part_that_is_no_file_is_refused() {
+    let case = Case::new();
+    case.left(b"");
+    crate::file::tests::no_files(&case.part(), |kind| {
+        let (path, md5) = (case.path(), case.md5.clone());
+        let fetch =
+            move || Order { url: "http://127.0.0.1:9/".to_owned(), path: &path, md5: &md5, most: 200_000 }.fetch(&mut |_| ());
+        let message = crate::file::tests::promptly(fetch).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("this is {kind}, not a file: ")), "{message}");
+    });
+}
+
+#[test]
+fn a_message_stays_short_whatever_the_address() {
+    let case = Case::new();
+    let long = "a\u{1b}[2J".repeat(1000);
+    for url in [format!("http://127.0.0.1:1/{long}"), long.clone(), format!("https://{long}")] {
+        let folder = case.folder.path().join("猫".repeat(80)).join("x".repeat(200));
+        let order = Order { url, path: &folder.join("set.tar.gz"), md5: &case.md5, most: 200_000 };
+        let message = order.fetch(&mut |_| ()).unwrap_err().to_string();
+        assert!(message.chars().count() <= 400 && !message.contains(char::is_control), "{message:?}");
+    }
+}
+
+mod inspected;

@@ -1,5 +1,6 @@
-use image::codecs::jpeg::JpegEncoder;
-use image::{ImageEncoder, Rgb, Rgba, RgbaImage};
+use std::fs;
+
+use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
 use super::*;
@@ -83,89 +84,6 @@ fn the_number_of_threads_changes_nothing() {
 }
 
 #[test]
-fn a_picture_is_cropped_at_the_centre() {
-    let root = tempfile::tempdir().unwrap();
-    let at = |x: u32, y: u32| [(10 * x) as u8, (10 * y) as u8, 77];
-    for (name, width, height, left, top) in [("wide.png", 9, 4, 2, 0), ("tall.png", 4, 6, 0, 1)] {
-        save(&root, name, &RgbImage::from_fn(width, height, |x, y| Rgb(at(x, y))));
-        let square = read(&root.path().join(name), 4).unwrap();
-        assert_eq!(square.dimensions(), (4, 4));
-        for (x, y, pixel) in square.enumerate_pixels() {
-            assert_eq!(pixel.0, at(x + left, y + top), "{name} at {x}, {y}");
-        }
-    }
-}
-
-#[test]
-fn a_picture_is_resized_with_its_edges_in_place() {
-    let root = tempfile::tempdir().unwrap();
-    let halves = RgbImage::from_fn(64, 64, |x, _| Rgb(if x < 32 { [200, 0, 0] } else { [0, 0, 100] }));
-    save(&root, "halves.png", &halves);
-    for size in [8, 128] {
-        let square = read(&root.path().join("halves.png"), size).unwrap();
-        assert_eq!(square.dimensions(), (size, size));
-        for y in 0..size {
-            assert_eq!(square.get_pixel(0, y).0, [200, 0, 0], "left edge at size {size}");
-            assert_eq!(square.get_pixel(size - 1, y).0, [0, 0, 100], "right edge at size {size}");
-            let (before, after) = (square.get_pixel(size / 2 - 1, y).0, square.get_pixel(size / 2, y).0);
-            assert!(before[0] > 150 && after[0] < 50, "the middle moved at size {size}: {before:?} {after:?}");
-        }
-    }
-}
-
-#[test]
-fn a_very_long_picture_costs_no_more_than_its_middle() {
-    let root = tempfile::tempdir().unwrap();
-    save(&root, "line.png", &RgbImage::from_pixel(100_000, 1, Rgb([5, 6, 7])));
-    let square = read(&root.path().join("line.png"), 1_024).unwrap();
-    assert!(square.dimensions() == (1_024, 1_024) && square.pixels().all(|pixel| pixel.0 == [5, 6, 7]));
-}
-
-#[test]
-fn grey_and_transparent_pictures_become_colour() {
-    let root = tempfile::tempdir().unwrap();
-    let path = |name: &str| root.path().join(name);
-    image::GrayImage::from_pixel(4, 4, image::Luma([90])).save(path("grey.png")).unwrap();
-    let clear = RgbaImage::from_fn(4, 4, |x, _| Rgba(if x < 2 { [255, 0, 10, 0] } else { [255, 0, 10, 255] }));
-    clear.save(path("clear.png")).unwrap();
-    assert!(read(&path("grey.png"), 4).unwrap().pixels().all(|pixel| pixel.0 == [90, 90, 90]));
-    let clear = read(&path("clear.png"), 4).unwrap();
-    assert_eq!(clear.get_pixel(0, 0).0, [128, 128, 128]);
-    assert_eq!(clear.get_pixel(3, 0).0, [255, 0, 10]);
-}
-
-/// Cameras store a picture as the sensor lay, and a note which way is up.
-#[test]
-fn a_photograph_is_turned_upright() {
-    let root = tempfile::tempdir().unwrap();
-    let picture = RgbImage::from_fn(32, 32, |_, y| Rgb(if y < 16 { [250, 250, 250] } else { [5, 5, 5] }));
-    // one entry in the first directory: tag 0x112 (orientation), a short, value 6 (turn to the right to see it upright)
-    let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec();
-    let mut bytes = Vec::new();
-    let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 95);
-    encoder.set_exif_metadata(exif).unwrap();
-    encoder.write_image(picture.as_raw(), 32, 32, image::ExtendedColorType::Rgb8).unwrap();
-    fs::write(root.path().join("photo.jpg"), bytes).unwrap();
-    let upright = read(&root.path().join("photo.jpg"), 32).unwrap();
-    assert!(upright.get_pixel(2, 2).0[0] < 30 && upright.get_pixel(29, 29).0[0] > 220, "the top must have come to the right");
-}
-
-#[test]
-fn jpeg_and_png_agree() {
-    let root = tempfile::tempdir().unwrap();
-    let smooth = RgbImage::from_fn(48, 48, |x, y| Rgb([(4 * x) as u8, (4 * y) as u8, 128]));
-    for name in ["a.png", "a.jpg", "a.jpeg"] {
-        save(&root, name, &smooth);
-    }
-    let png = read(&root.path().join("a.png"), 24).unwrap();
-    for name in ["a.jpg", "a.jpeg"] {
-        let jpeg = read(&root.path().join(name), 24).unwrap();
-        let worst = png.iter().zip(jpeg.iter()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-        assert!(worst < 16, "{name} differs by up to {worst}");
-    }
-}
-
-#[test]
 fn a_damaged_picture_is_named() {
     let root = folder();
     fs::write(root.path().join("train/cat/b.png"), "not a picture at all").unwrap();
@@ -186,18 +104,6 @@ fn a_picture_that_was_cut_short_is_named() {
         fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         let message = message(&root);
         assert!(message.contains(&format!("ROOT/test/cat/{name}")), "{message}");
-    }
-}
-
-#[test]
-fn the_end_of_a_preview_is_not_the_end() {
-    // a segment of 6 bytes with an end marker in it, then the head of a scan and its data with an escaped 0xff
-    let head = [0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 0, 0, 0xff, 0xda, 0, 2, 1, 0xff, 0, 0xff, 0xd0, 5];
-    assert!(is_cut_short(&head));
-    assert!(!is_cut_short(&[&head[..], &[0xff, 0xff, 0xd9]].concat()));
-    assert!(!is_cut_short(&[&head[..], &[0xff, 0xd9, 1, 2, 3]].concat()));
-    for length in 0..head.len() {
-        assert!(is_cut_short(&head[..length]));
     }
 }
 
@@ -243,4 +149,99 @@ fn more_than_there_is_is_refused_by_key() {
         "stimuli.folder.assessment_per_class: 2 of the 2 training pictures of 'Owl' leave none to learn from; keep fewer apart"
     );
     assert_eq!(message(100_000, 0), "stimuli.folder.size: 100000 pixels are not a size of image; choose 1 to 4096");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused_before_anything_is_read() {
+    let root = folder();
+    for name in ["train/cat/a.png", "test/Owl/y.png"] {
+        let path = root.path().join(name);
+        let picture = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        crate::file::tests::no_files(&path, |kind| {
+            let path = root.path().to_owned();
+            let message = crate::file::tests::promptly(move || outline(&path, 8, 0)).unwrap_err().to_string();
+            assert!(message.contains(name), "{message}");
+            let is_named = if kind == "a folder" { "this is not a PNG or JPEG picture" } else { "not a file: " };
+            assert!(message.contains(is_named), "{message}");
+        });
+        fs::write(&path, picture).unwrap();
+    }
+    crate::file::tests::no_files(&root.path().join("NOTE.txt"), |kind| {
+        let path = root.path().to_owned();
+        let message = crate::file::tests::promptly(move || load(&path, 8, 0)).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("this is {kind}, not a file: ")), "{message}");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn classes_may_be_called_anything() {
+    use std::os::unix::ffi::OsStrExt;
+    let root = tempfile::tempdir().unwrap();
+    let names: [&[u8]; 6] = [b"a\x1b[31m", b"caf\xe9", "naïve".as_bytes(), "Ελληνικά".as_bytes(), "猫".as_bytes(), b"two\nlines"];
+    for set in ["train", "test"] {
+        for name in names {
+            let class = root.path().join(set).join(OsStr::from_bytes(name));
+            fs::create_dir_all(&class).unwrap();
+            plain(7).save(class.join("a.png")).unwrap();
+        }
+    }
+    let shown = [r"a\u{1b}[31m", "caf\u{fffd}", "naïve", r"two\u{a}lines", "Ελληνικά", "猫"];
+    assert_eq!(load(root.path(), 8, 0).unwrap().classes, shown);
+
+    // two names that would be shown alike
+    for set in ["train", "test"] {
+        let class = root.path().join(set).join(OsStr::from_bytes(b"caf\xe8"));
+        fs::create_dir_all(&class).unwrap();
+        plain(7).save(class.join("a.png")).unwrap();
+    }
+    assert_eq!(message(&root), "two classes are named 'caf\u{fffd}': ROOT; rename the folders of the classes");
+}
+
+#[test]
+fn a_message_stays_short_whatever_things_are_called() {
+    let evil = "\u{1b}[2J\u{7}".repeat(30);
+    let check = |message: String| {
+        assert!(message.chars().count() <= 400 && !message.contains(char::is_control), "{message:?}");
+    };
+    let make = |path: String| {
+        let root = folder();
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+        check(load(root.path(), 8, 0).unwrap_err().to_string());
+    };
+    make(format!("train/{evil}/a.png"));
+    make(format!("test/{evil}/a.png"));
+    make(format!("train/cat/{evil}.png"));
+    make(format!("train/cat/{evil}"));
+    make(format!("train/{evil}"));
+    check(load(Path::new(&format!("{evil}/{evil}/{evil}")), 8, 0).unwrap_err().to_string());
+
+    let root = folder();
+    fs::rename(root.path().join("train/cat"), root.path().join("train").join(&evil)).unwrap();
+    fs::rename(root.path().join("test/cat"), root.path().join("test").join(&evil)).unwrap();
+    check(load(root.path(), 8, 1_000).unwrap_err().to_string());
+    fs::remove_dir_all(root.path().join("train/Owl")).unwrap();
+    fs::remove_dir_all(root.path().join("test/Owl")).unwrap();
+    check(load(root.path(), 8, 3).unwrap_err().to_string());
+}
+
+#[test]
+fn a_folder_that_is_missing_says_where_it_was_looked_for() {
+    let root = tempfile::tempdir().unwrap();
+    let message = outline(&root.path().join("pictures"), 8, 0).unwrap_err().to_string();
+    let missing = root.path().join("pictures").display().to_string();
+    let next = "a relative `path` starts from the folder of the study file, whatever --data says";
+    assert_eq!(message, format!("the folder of pictures is missing: {missing}; {next}"));
+}
+
+#[test]
+fn an_outline_knows_the_test_pictures_of_each_class() {
+    let root = folder();
+    (0..5).for_each(|index| save(&root, &format!("test/cat/{index}.png"), &plain(1)));
+    let outline = outline(root.path(), 8, 0).unwrap();
+    assert_eq!((outline.classes, outline.test_per_class), (vec!["Owl".to_owned(), "cat".to_owned()], Some(vec![1, 6])));
 }

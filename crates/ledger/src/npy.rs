@@ -26,13 +26,30 @@ fn write<T: npyz::AutoSerialize + Copy>(shape: &[u64], values: &[T]) -> Vec<u8> 
     bytes
 }
 
+/// A square array of 32-bit counts, row-major.
+pub fn counts(side: usize, values: &[u32]) -> Vec<u8> {
+    write(&[side as u64, side as u64], values)
+}
+
+/// Reads what [`counts`] wrote: side and values.
+pub fn read_counts(bytes: &[u8]) -> Result<(usize, Vec<u32>), String> {
+    let file = NpyFile::new(bytes).map_err(|error| error.to_string())?;
+    let side = side(&file)?;
+    let values = file.into_vec::<u32>().map_err(|error| error.to_string())?;
+    Ok((side, values))
+}
+
+fn side<R: std::io::Read>(file: &NpyFile<R>) -> Result<usize, String> {
+    match file.shape() {
+        [rows, columns] if rows == columns => Ok(*rows as usize),
+        other => Err(format!("its shape is {other:?}, not square")),
+    }
+}
+
 /// Reads what [`square`] wrote: side and values.
 pub fn read_square(bytes: &[u8]) -> Result<(usize, Vec<f32>), String> {
     let file = NpyFile::new(bytes).map_err(|error| error.to_string())?;
-    let side = match file.shape() {
-        [rows, columns] if rows == columns => *rows as usize,
-        other => return Err(format!("its shape is {other:?}, not square")),
-    };
+    let side = side(&file)?;
     let values = file.into_vec::<f32>().map_err(|error| error.to_string())?;
     Ok((side, values))
 }
