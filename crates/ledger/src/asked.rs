@@ -173,6 +173,11 @@ fn start(
 }
 
 impl AskedCase {
+    /// The line of a ledger that says where it lies.
+    pub(crate) fn entry(&self, folder: String) -> Entry {
+        Entry { key: self.key.clone(), folder, arm: self.arm.clone(), seeds: self.seeds, borrowed: None }
+    }
+
     /// Its folder, as long as no other case has that name.
     pub fn readable_name(&self) -> String {
         let TrialSeeds { network, injury, data } = self.seeds;

@@ -71,17 +71,7 @@ impl Ledger {
         let borrowed = borrow(folder, study, before.as_ref(), &mut places)?;
         let asked = cases(study, cause, &borrowed)?;
         refuse_other_study(folder, name, before.as_ref(), &asked)?;
-        let mut entries: Vec<Entry> = Vec::new();
-        for case in &asked {
-            let AskedCase { key, arm, seeds, .. } = case;
-            entries.push(Entry {
-                key: key.clone(),
-                folder: places.of_case(case),
-                arm: arm.clone(),
-                seeds: *seeds,
-                borrowed: None,
-            });
-        }
+        let mut entries: Vec<Entry> = asked.iter().map(|case| case.entry(places.of_case(case))).collect();
         entries.extend(borrowed);
         let study = serde_json::to_value(study).expect("plain data");
         let title = Title { format: FORMAT, name: name.to_owned(), cause: cause.clone(), study, cases: entries };

@@ -8,11 +8,12 @@ use serde_json::Value;
 
 use crate::case::Case;
 use crate::copy::copy_case;
+use crate::disk::sha256;
 use crate::error::{LedgerError, Result};
 use crate::folder::{Ledger, Places, case_folders};
 use crate::open::{held_by, pretty, read_case};
 use crate::title::{Entry, INDEX, Title};
-use crate::{AskedCase, cases, twin};
+use crate::{FORMAT, cases, twin};
 
 /// What was joined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,17 +30,50 @@ pub struct Merged {
 /// # Errors
 /// If the studies differ in anything else, if a case is at work, or if a file is not what was committed.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
+    refuse_inside(folders, out)?;
+    let ledgers: Vec<Ledger> = folders.iter().map(|folder| Ledger::at(folder)).collect::<Result<_>>()?;
+    let (study, title) = joint(&ledgers)?;
+    let begun = begin(out, title)?;
+    let mut places = Places::of(out, Some(begun.title()))?;
+    let copied = copy_all(&ledgers, out, &mut places)?;
+
+    let mut borrowed: Vec<Entry> = Vec::new();
+    for entry in ledgers.iter().flat_map(|ledger| &ledger.title().cases).filter(|entry| entry.borrowed.is_some()) {
+        let entry = Entry { folder: places.of_key(&entry.key, &entry.folder), ..entry.clone() };
+        if !borrowed.contains(&entry) {
+            borrowed.push(entry);
+        }
+    }
+    let asked = cases(&study, &begun.title().cause, &borrowed)?;
+    let mut entries: Vec<Entry> = asked.iter().map(|case| case.entry(places.of_case(case))).collect();
+    entries.extend(borrowed);
+    let _lock = Ledger::lock(out)?;
+    let title = Title { cases: entries, ..begun.title().clone() };
+    twin::commit(&out.join(INDEX), &pretty(&title), Some(&pretty(begun.title())))?;
+
+    let there = asked.iter().filter(|case| case.arm.is_some() && places.knows(&case.key));
+    let there: BTreeSet<usize> = there.map(|case| case.seed).collect();
+    let missing = (0..study.seeds.count.get() as usize).filter(|seed| !there.contains(seed));
+    Ok(Merged { cases: copied, missing_seeds: missing.map(|seed| study.seeds.first + seed as u64).collect() })
+}
+
+/// What is copied from must not change while it is copied to.
+fn refuse_inside(folders: &[PathBuf], out: &Path) -> Result<()> {
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     let within = |inner: &Path, outer: &Path| real(inner).zip(real(outer)).is_some_and(|(inner, outer)| inner.starts_with(outer));
-    if let Some(input) =
-        folders.iter().find(|input| out.ancestors().any(|part| !part.as_os_str().is_empty() && within(part, input)))
-    {
-        let (out, input) = (out.display(), input.display());
-        return Err(LedgerError::Unlike(format!(
-            "{out} is {input}, or lies in it, which is to be merged; choose another folder with --out"
-        )));
+    let parts = || out.ancestors().filter(|part| !part.as_os_str().is_empty());
+    match folders.iter().find(|input| parts().any(|part| within(part, input))) {
+        None => Ok(()),
+        Some(input) => Err(LedgerError::Unlike(format!(
+            "{} is {}, or lies in it, which is to be merged; choose another folder with --out",
+            out.display(),
+            input.display()
+        ))),
     }
-    let ledgers: Vec<Ledger> = folders.iter().map(|folder| Ledger::at(folder)).collect::<Result<_>>()?;
+}
+
+/// The study that asks for all that the studies of these folders ask for, and its title without cases.
+fn joint(ledgers: &[Ledger]) -> Result<(Study, Title)> {
     let Some(first) = ledgers.first() else { return Err(LedgerError::Unlike("there is nothing to merge".to_owned())) };
     let mut study = first.title().study.clone();
     for ledger in &ledgers[1..] {
@@ -59,24 +93,27 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
         .check_ceilings()
         .map_err(|fault| LedgerError::Unlike(format!("together they ask for too much: {}: {}", fault.key, fault.reason)))?;
     let mut cause = first.title().cause.clone();
-    cause.study_sha256 = crate::disk::sha256(study.to_string().as_bytes());
-    let title = Title { format: crate::FORMAT, name: first.title().name.clone(), cause, study, cases: Vec::new() };
-    // where a copy was cut short the same command goes on
-    let begun = if out.join(INDEX).exists() {
-        let there = Ledger::at(out)?;
-        if (&there.title().study, &there.title().cause) != (&title.study, &title.cause) {
-            let out = out.display();
-            return Err(LedgerError::Unlike(format!(
-                "{out} holds another study than these make together; choose a new folder with --out"
-            )));
-        }
-        there
-    } else {
-        Ledger::begin(out, title)?
-    };
-    let mut merged = Merged::default();
-    let mut places = Places::of(out, Some(begun.title()))?;
-    for ledger in &ledgers {
+    cause.study_sha256 = sha256(study.to_string().as_bytes());
+    Ok((parsed, Title { format: FORMAT, name: first.title().name.clone(), cause, study, cases: Vec::new() }))
+}
+
+/// A new folder; or one in which the same merge was cut short, which then goes on.
+fn begin(out: &Path, title: Title) -> Result<Ledger> {
+    if !out.join(INDEX).exists() {
+        return Ledger::begin(out, title);
+    }
+    let there = Ledger::at(out)?;
+    if (&there.title().study, &there.title().cause) == (&title.study, &title.cause) {
+        return Ok(there);
+    }
+    let out = out.display();
+    Err(LedgerError::Unlike(format!("{out} holds another study than these make together; choose a new folder with --out")))
+}
+
+/// Copies every case that is further than what is there. Tells how many.
+fn copy_all(ledgers: &[Ledger], out: &Path, places: &mut Places) -> Result<usize> {
+    let mut copied = 0;
+    for ledger in ledgers {
         for name in case_folders(ledger.folder()) {
             let from = ledger.folder().join(&name);
             let Some(case) = read_case(&from)? else { continue };
@@ -86,39 +123,11 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
             let to = out.join(places.of_key(&case.key, &name));
             if read_case(&to)?.is_none_or(|there| worth(&there) < worth(&case)) {
                 copy_case(&from, &to)?;
-                merged.cases += 1;
+                copied += 1;
             }
         }
     }
-    let borrowed: BTreeSet<Vec<u8>> = ledgers
-        .iter()
-        .flat_map(|ledger| &ledger.title().cases)
-        .filter(|entry| entry.borrowed.is_some())
-        .map(|entry| serde_json::to_vec(entry).expect("plain data"))
-        .collect();
-    let borrowed: Vec<Entry> =
-        borrowed.iter().map(|entry| serde_json::from_slice(entry).expect("written a moment ago")).collect();
-    let asked = cases(&parsed, &begun.title().cause, &borrowed)?;
-    let entry = |case: &AskedCase, folder| Entry {
-        key: case.key.clone(),
-        folder,
-        arm: case.arm.clone(),
-        seeds: case.seeds,
-        borrowed: None,
-    };
-    let mut entries: Vec<Entry> = asked.iter().map(|case| entry(case, places.of_case(case))).collect();
-    entries.extend(borrowed.into_iter().map(|entry| Entry { folder: places.of_key(&entry.key, &entry.folder), ..entry }));
-    let have = |case: &&AskedCase| case.arm.is_some() && places.knows(&case.key);
-    let seeds: BTreeSet<usize> = asked.iter().filter(have).map(|case| case.seed).collect();
-    merged.missing_seeds = (0..parsed.seeds.count.get() as usize)
-        .filter(|seed| !seeds.contains(seed))
-        .map(|seed| parsed.seeds.first + seed as u64)
-        .collect();
-    let _lock = Ledger::lock(out)?;
-    let title = Title { cases: entries, ..begun.title().clone() };
-    let before = pretty(begun.title());
-    twin::commit(&out.join(INDEX), &pretty(&title), Some(&before))?;
-    Ok(merged)
+    Ok(copied)
 }
 
 /// Of two copies of a case the one that is further is worth more.
