@@ -2,7 +2,7 @@
 //!
 //! Activations are `f32` slices in the order image, row, column, channel (channels last), so that a vector of sixteen
 //! numbers is sixteen channels of one pixel. Weights are in PyTorch's order: `[output, input, kernel row, kernel column]` for
-//! convolutions, `[output, input]` for dense layers. Every kernel returns a new vector, except [`descend`] and [`add_panel_products`],
+//! convolutions, `[output, input]` for dense layers. Every kernel returns a new vector, except [`descend`] and those of panels,
 //! which update in place.
 //!
 //! | operation | forward | backward |
@@ -14,7 +14,7 @@
 //! | max-pool 2×2 | [`pool()`] | [`pool_back`] |
 //! | dense layer, with bias and ReLU | [`dense()`] | [`dense_back`] |
 //! | SGD step with lost weights held at 0 (a pruning mask) | [`descend`] | |
-//! | products of sixteen vectors with sixteen | [`add_panel_products`] | |
+//! | products of sixteen vectors with sixteen, in single and in double precision, and squared differences | [`add_panel_products`], [`add_panel_products_f64`], [`add_panel_squared_differences`] | |
 //!
 //! ```
 //! use kernels::{Convolution, Maps, convolve, convolve_back, pool};
@@ -97,7 +97,7 @@ pub use normalisation::pooled::{normalise_by_batch_and_pool, normalise_by_batch_
 pub use normalisation::{
     Normalisation, NormalisationGradients, Normalised, normalise_by, normalise_by_batch, normalise_by_batch_back,
 };
-pub use panel::add_panel_products;
+pub use panel::{add_panel_products, add_panel_products_f64, add_panel_squared_differences};
 pub use pool::{pool, pool_back};
 pub use processor::processor;
 pub use simd::{Simd, SimdError};

@@ -1,4 +1,4 @@
-//! Products of vectors with vectors, sixteen by sixteen.
+//! Sixteen vectors with sixteen others: their products in single precision, and products or squared differences in double.
 
 use crate::gemm::Outer;
 use crate::simd::{BLOCK, Lanes, Simd, Work};
@@ -12,24 +12,48 @@ const RUN: usize = 32;
 /// Sixteen vectors lie side by side in a *panel*: `a[k][i]` is number `k` of vector `i`. The product of vector `i` of `a` with vector `j` of
 /// `b` is added to `sums[i * row + j]`. It is summed in single precision, 32 terms and then these sums, whatever the threads, so that
 /// panels should not be deeper than rounding allows. Multiplications and additions are fused where the processor can, so that last bits
-/// may differ between processors.
+/// may differ between processors; products of whole numbers are exact as long as their sums stay below 2^24.
 ///
 /// # Panics
 /// If the panels are not equally deep, `row` is below 16, or `sums` is too short for sixteen rows.
 pub fn add_panel_products(a: &[[f32; BLOCK]], b: &[[f32; BLOCK]], sums: &mut [f64], row: usize) {
-    assert_eq!(a.len(), b.len(), "the panels are not equally deep");
-    assert!(row >= BLOCK && sums.len() >= (BLOCK - 1) * row + BLOCK, "sixteen rows of sixteen sums");
-    Simd::current().run(Panels { a, b, sums, row });
+    check(a.len(), b.len(), sums, row);
+    Simd::current().run(Singles { a, b, sums, row });
 }
 
-struct Panels<'a> {
+/// As [`add_panel_products`], in double precision throughout, with the same bits on every processor: nothing is fused. Some four times
+/// as slow.
+///
+/// # Panics
+/// As [`add_panel_products`].
+pub fn add_panel_products_f64(a: &[[f64; BLOCK]], b: &[[f64; BLOCK]], sums: &mut [f64], row: usize) {
+    check(a.len(), b.len(), sums, row);
+    Simd::current().run(Doubles::<false> { a, b, sums, row });
+}
+
+/// As [`add_panel_products_f64`], of `(a - b)²` in the place of `a b`: the squared Euclidean distances of vectors, with a small relative
+/// error however close two of them are.
+///
+/// # Panics
+/// As [`add_panel_products`].
+pub fn add_panel_squared_differences(a: &[[f64; BLOCK]], b: &[[f64; BLOCK]], sums: &mut [f64], row: usize) {
+    check(a.len(), b.len(), sums, row);
+    Simd::current().run(Doubles::<true> { a, b, sums, row });
+}
+
+fn check(a: usize, b: usize, sums: &[f64], row: usize) {
+    assert_eq!(a, b, "the panels are not equally deep");
+    assert!(row >= BLOCK && sums.len() >= (BLOCK - 1) * row + BLOCK, "sixteen rows of sixteen sums");
+}
+
+struct Singles<'a> {
     a: &'a [[f32; BLOCK]],
     b: &'a [[f32; BLOCK]],
     sums: &'a mut [f64],
     row: usize,
 }
 
-impl Work for Panels<'_> {
+impl Work for Singles<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
@@ -41,6 +65,39 @@ impl Work for Panels<'_> {
         for (products, sums) in products.iter().zip(self.sums.chunks_mut(self.row)) {
             for (sum, &product) in sums[..BLOCK].iter_mut().zip(products) {
                 *sum += f64::from(product);
+            }
+        }
+    }
+}
+
+/// Squared differences, or else products.
+struct Doubles<'a, const DIFFERENCES: bool> {
+    a: &'a [[f64; BLOCK]],
+    b: &'a [[f64; BLOCK]],
+    sums: &'a mut [f64],
+    row: usize,
+}
+
+/// So many rows of sixteen sums stay in registers.
+const ROWS: usize = 4;
+
+impl<const DIFFERENCES: bool> Work for Doubles<'_, DIFFERENCES> {
+    type Output = ();
+    /// Plain loops: in a function that is marked for an instruction set (see [`Simd::run`]) the compiler uses its vectors.
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for (top, sums) in (0..BLOCK).step_by(ROWS).zip(self.sums.chunks_mut(ROWS * self.row)) {
+            let mut tile = [[0.0_f64; BLOCK]; ROWS];
+            for (a, b) in self.a.iter().zip(self.b) {
+                for (i, tile) in tile.iter_mut().enumerate() {
+                    for (sum, b) in tile.iter_mut().zip(b) {
+                        let (a, difference) = (a[top + i], a[top + i] - b);
+                        *sum += if DIFFERENCES { difference * difference } else { a * b };
+                    }
+                }
+            }
+            for (tile, sums) in tile.iter().zip(sums.chunks_mut(self.row)) {
+                sums[..BLOCK].iter_mut().zip(tile).for_each(|(sum, tile)| *sum += tile);
             }
         }
     }

@@ -33,7 +33,7 @@ fn matrices(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("matrix");
     group.throughput(Throughput::Elements(PAIRS));
     for distance in Distance::ALL {
-        group.bench_function(distance.to_string(), |b| b.iter(|| Rdm::of(black_box(&healthy), FEATURES, distance)));
+        group.bench_function(distance.to_string(), |b| b.iter(|| Rdm::<f32>::of(black_box(&healthy), FEATURES, distance)));
     }
     group.finish();
 }

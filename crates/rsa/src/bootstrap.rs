@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{comparison::Prepared, method::Method, rdm::Rdm};
+use crate::{comparison::Prepared, method::Method, rdm::Rdm, real::Real};
 
 /// A similarity as it would come out for other images: what [`bootstrap`] finds.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,7 @@ const MANY_PAIRS: usize = 1 << 20;
 /// ```
 /// use rsa::{Distance, Method, Rdm, bootstrap};
 /// let [x, y] = [7, 11].map(|m| (0..60).map(|k| (k * k * m % 31) as f32).collect::<Vec<_>>());
-/// let [x, y] = [&x, &y].map(|values| Rdm::of(values, 3, Distance::Euclidean).unwrap());
+/// let [x, y] = [&x, &y].map(|values| Rdm::<f32>::of(values, 3, Distance::Euclidean).unwrap());
 /// let sure = bootstrap(&x, &y, Method::Spearman, 100, 1);
 /// assert_eq!(sure.similarities.len() + sure.undefined, 100);
 /// assert!(sure.lower < sure.upper);
@@ -42,7 +42,7 @@ const MANY_PAIRS: usize = 1 << 20;
 ///
 /// # Panics
 /// If the matrices are not over the same number of images.
-pub fn bootstrap(a: &Rdm, b: &Rdm, method: Method, resamples: usize, seed: u64) -> Bootstrap {
+pub fn bootstrap<T: Real>(a: &Rdm<T>, b: &Rdm<T>, method: Method, resamples: usize, seed: u64) -> Bootstrap {
     assert_eq!(a.images(), b.images(), "the matrices must be over the same images");
     let images = a.images();
     let similarity = |resample: usize| {

@@ -7,8 +7,26 @@ use rayon::prelude::*;
 /// The key of NaN. No other value has it: infinity comes well before.
 pub(crate) const UNDEFINED: u32 = u32::MAX;
 
+/// What is ranked: something that has a key of 32 bits which orders as it does.
+pub trait Key: Copy + std::fmt::Debug + Send + Sync {
+    /// The key; `u32::MAX` for what is not defined.
+    fn key(self) -> u32;
+}
+
+impl Key for f32 {
+    fn key(self) -> u32 {
+        key(self)
+    }
+}
+
+impl Key for u32 {
+    fn key(self) -> u32 {
+        self
+    }
+}
+
 /// A key that orders as the value does: the bits of a negative number fall as it rises, those of a positive one rise.
-pub(crate) fn key(value: f32) -> u32 {
+fn key(value: f32) -> u32 {
     const SIGN: u32 = 1 << 31;
     let bits = value.to_bits();
     if value.is_nan() {

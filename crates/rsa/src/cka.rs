@@ -3,8 +3,12 @@
 use rayon::prelude::*;
 
 use crate::{
-    patterns::{Panels, Patterns, PatternsError},
+    distance::Distance,
+    panels::Panels,
+    patterns::{Patterns, PatternsError},
     product::{Block, corners},
+    real::Real,
+    seen::Seen,
 };
 
 /// Linear centred kernel alignment of two sets of patterns over the same images, from 0 to 1.
@@ -22,12 +26,12 @@ use crate::{
 /// As [`Rdm::of`](crate::Rdm::of), or if the sets are not over the same images.
 ///
 /// ```
-/// let x = [1.0, 2.0, 4.0, 3.0, 5.0, 9.0]; // three images, two features each
+/// let x = [1.0_f32, 2.0, 4.0, 3.0, 5.0, 9.0]; // three images, two features each
 /// let rotated = [2.0, -1.0, 3.0, -4.0, 9.0, -5.0];
 /// assert!((rsa::linear_cka((&x, 2), (&rotated, 2))?.unwrap() - 1.0).abs() < 1e-6);
 /// # Ok::<(), rsa::PatternsError>(())
 /// ```
-pub fn linear_cka(x: (&[f32], usize), y: (&[f32], usize)) -> Result<Option<f64>, PatternsError> {
+pub fn linear_cka<T: Real>(x: (&[T], usize), y: (&[T], usize)) -> Result<Option<f64>, PatternsError> {
     let (x, y) = (Patterns::check(x.0, x.1)?, Patterns::check(y.0, y.1)?);
     if x.images != y.images {
         return Err(PatternsError::DifferentImages { first: x.images, second: y.images });
@@ -38,15 +42,35 @@ pub fn linear_cka(x: (&[f32], usize), y: (&[f32], usize)) -> Result<Option<f64>,
     Ok((scale > 0.0).then(|| (xy / scale).clamp(0.0, 1.0)))
 }
 
+/// Patterns without the mean of each feature, which the patterns have in common, and scaled so that their mean square is 1.
+struct Centred<'a, T> {
+    seen: Seen<'a, T>,
+    mean: Vec<f64>,
+    scale: f64,
+}
+
+impl<'a, T: Real> Centred<'a, T> {
+    fn of(patterns: Patterns<'a, T>) -> Centred<'a, T> {
+        let seen = Seen::by(Distance::Euclidean, patterns);
+        let mean = seen.mean_pattern();
+        let scale = (seen.spread_squared(&mean) / patterns.features as f64).sqrt();
+        Centred { seen, mean, scale: if scale > 0.0 { scale } else { 1.0 } }
+    }
+
+    fn number(&self, feature: usize, value: f64) -> f32 {
+        ((value - self.mean[feature]) / self.scale) as f32
+    }
+}
+
 /// `|Xᵀ X|²`, `|Xᵀ Y|²` and `|Yᵀ Y|²`, from products of features.
-fn by_features(x: Patterns<'_>, y: Patterns<'_>) -> [f64; 3] {
+fn by_features<T: Real>(x: Patterns<'_, T>, y: Patterns<'_, T>) -> [f64; 3] {
     let [x, y] = [x, y].map(|patterns| {
-        let mean = patterns.mean_pattern();
-        Panels::of_features(patterns, &mean, patterns.spread(&mean))
+        let centred = Centred::of(patterns);
+        Panels::of_features(&centred.seen, |feature, value| centred.number(feature, value))
     });
     [(&x, &x), (&x, &y), (&y, &y)].map(|(a, b)| {
         let square = |block: &mut Block, (top, left)| {
-            block.fill(a, top, b, left);
+            block.fill(f32::ADD_PRODUCTS, a, top, b, left);
             block.dot(block)
         };
         sum_over(a.vectors, b.vectors, std::ptr::eq(a, b), square)
@@ -54,20 +78,19 @@ fn by_features(x: Patterns<'_>, y: Patterns<'_>) -> [f64; 3] {
 }
 
 /// The same numbers as sums of products of `X Xᵀ` and `Y Yᵀ`, from products of images.
-fn by_images(x: Patterns<'_>, y: Patterns<'_>) -> [f64; 3] {
+fn by_images<T: Real>(x: Patterns<'_, T>, y: Patterns<'_, T>) -> [f64; 3] {
     let [x, y] = [x, y].map(|patterns| {
-        let mean = patterns.mean_pattern();
-        let scale = patterns.spread(&mean);
-        Panels::of_images(patterns, Some(&mean), |_| (0.0, scale))
+        let centred = Centred::of(patterns);
+        Panels::of_images(&centred.seen, |feature, value| centred.number(feature, value))
     });
     [(&x, &x), (&x, &y), (&y, &y)].map(|(a, b)| {
         let square = |block: &mut Block, (top, left)| {
-            block.fill(a, top, a, left);
+            block.fill(f32::ADD_PRODUCTS, a, top, a, left);
             if std::ptr::eq(a, b) {
                 return block.dot(block);
             }
             let mut other = Block::new();
-            other.fill(b, top, b, left);
+            other.fill(f32::ADD_PRODUCTS, b, top, b, left);
             block.dot(&other)
         };
         sum_over(a.vectors, b.vectors, true, square)

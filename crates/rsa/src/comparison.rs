@@ -1,5 +1,6 @@
 //! Comparing one reference matrix with many others.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
@@ -10,6 +11,7 @@ use crate::{
     moments,
     ranking::Ranking,
     rdm::Rdm,
+    real::Real,
     spearman::RankSums,
 };
 
@@ -17,10 +19,17 @@ use crate::{
 ///
 /// What a method needs of it, the order of its pairs with their ties, or their ranks, is found when first asked for, and kept.
 #[derive(Clone, Debug)]
-pub struct Prepared {
-    rdm: Rdm,
-    ranking: OnceLock<Ranking>,
+pub struct Prepared<T: Real = f32> {
+    rdm: Rdm<T>,
+    ranking: OnceLock<Ranked<T>>,
     ranks: OnceLock<Vec<i32>>,
+}
+
+/// The order of a matrix's pairs; and what it was found by, unless that are the dissimilarities themselves.
+#[derive(Clone, Debug)]
+struct Ranked<T: Real> {
+    ranking: Ranking,
+    keys: Option<Vec<T::Key>>,
 }
 
 /// How alike two matrices are, and on how many pairs of images that rests.
@@ -34,9 +43,9 @@ pub struct Similarity {
     pub pairs_left_out: u64,
 }
 
-impl Prepared {
+impl<T: Real> Prepared<T> {
     /// Takes a reference matrix. Costs nothing yet; see [`Prepared::prepare`].
-    pub fn new(rdm: Rdm) -> Prepared {
+    pub fn new(rdm: Rdm<T>) -> Prepared<T> {
         Prepared { rdm, ranking: OnceLock::new(), ranks: OnceLock::new() }
     }
 
@@ -46,14 +55,14 @@ impl Prepared {
     /// meanwhile; for Pearson and cosine, nothing.
     pub fn prepare(&self, method: Method) {
         match method {
-            Method::TauB | Method::TauA => _ = self.ranking(),
+            Method::TauB | Method::TauA => _ = self.ranked(),
             Method::RhoA | Method::Spearman => _ = self.ranks(),
             Method::Pearson | Method::Cosine => {}
         }
     }
 
     /// The reference matrix.
-    pub fn rdm(&self) -> &Rdm {
+    pub fn rdm(&self) -> &Rdm<T> {
         &self.rdm
     }
 
@@ -64,7 +73,7 @@ impl Prepared {
     ///
     /// # Panics
     /// If the matrices are not over the same number of images.
-    pub fn similarity(&self, other: &Rdm, method: Method) -> Similarity {
+    pub fn similarity(&self, other: &Rdm<T>, method: Method) -> Similarity {
         self.similarity_over(other, method, Over::Triangle)
     }
 
@@ -72,13 +81,14 @@ impl Prepared {
     ///
     /// # Panics
     /// If the matrices are not over the same number of images, or the method does not [allow](Method::allows) these entries.
-    pub fn similarity_over(&self, other: &Rdm, method: Method, over: Over) -> Similarity {
+    pub fn similarity_over(&self, other: &Rdm<T>, method: Method, over: Over) -> Similarity {
         assert_eq!(self.rdm.images(), other.images(), "the matrices must be over the same images");
         assert!(method.allows(over), "{method} is taken over the triangle only");
         let (x, y) = (self.rdm.upper(), other.upper());
         let (value, pairs_used) = match method {
             Method::TauB | Method::TauA => {
-                let counts = Counts::of(self.ranking(), x, y);
+                let Ranked { ranking, keys } = self.ranked();
+                let counts = Counts::of(ranking, keys.as_deref().map_or_else(|| T::keys(x), Cow::Borrowed).as_ref(), &T::keys(y));
                 let entries = match over {
                     Over::Triangle => counts,
                     Over::FullMatrix => counts.over_full_matrix(self.speaking_in_both(other), Zeros::of(x, y)),
@@ -99,34 +109,35 @@ impl Prepared {
     // Both are found before the cell is locked: a thread that waits for others to help may meanwhile take on work that asks for the same,
     // and would wait for itself.
 
-    fn ranking(&self) -> &Ranking {
-        if let Some(ranking) = self.ranking.get() {
-            return ranking;
+    fn ranked(&self) -> &Ranked<T> {
+        if let Some(ranked) = self.ranking.get() {
+            return ranked;
         }
-        let ranking = Ranking::of(self.rdm.upper());
-        self.ranking.get_or_init(|| ranking)
+        let keys = T::keys(self.rdm.upper());
+        let ranking = Ranking::of(&keys);
+        let keys = if let Cow::Owned(keys) = keys { Some(keys) } else { None };
+        self.ranking.get_or_init(|| Ranked { ranking, keys })
     }
 
     fn ranks(&self) -> &[i32] {
         if let Some(ranks) = self.ranks.get() {
             return ranks;
         }
-        let x = self.rdm.upper();
-        let ranks = self.ranking.get().map_or_else(|| ranks(x), |ranking| ranking.ranks(x));
+        let ranks = ranks(self.rdm.upper());
         self.ranks.get_or_init(|| ranks)
     }
 
     /// Ranks are among the pairs that are compared; so those of the reference can be used only if they are of the same pairs.
-    fn rank_sums(&self, y: &[f32], used: u64) -> RankSums {
+    fn rank_sums(&self, y: &[T], used: u64) -> RankSums {
         let x = self.rdm.upper();
-        if x.par_iter().zip(y).all(|(x, y)| x.is_nan() == y.is_nan()) {
+        if x.par_iter().zip(y).all(|(x, y)| x.is_undefined() == y.is_undefined()) {
             return RankSums::of(self.ranks(), &ranks(y), used);
         }
         RankSums::of(&ranks(&where_defined(x, y)), &ranks(&where_defined(y, x)), used)
     }
 
     /// Number of images that have dissimilarities in both matrices; an image that has none is not alike to itself either.
-    fn speaking_in_both(&self, other: &Rdm) -> u64 {
+    fn speaking_in_both(&self, other: &Rdm<T>) -> u64 {
         let silent = |image: &usize| self.rdm.constant().contains(image) || other.constant().contains(image);
         (0..other.images()).filter(|image| !silent(image)).count() as u64
     }
@@ -151,12 +162,12 @@ impl Prepared {
 ///
 /// # Panics
 /// If the sequences differ in length, hold NaN, or, for the rank correlations, have 2^31 values or more.
-pub fn correlate(x: &[f32], y: &[f32], method: Method) -> Option<f64> {
+pub fn correlate<T: Real>(x: &[T], y: &[T], method: Method) -> Option<f64> {
     assert_eq!(x.len(), y.len(), "the sequences differ in length");
-    assert!(!x.iter().chain(y).any(|value| value.is_nan()), "NaN has no rank");
+    assert!(!x.iter().chain(y).any(|value| value.is_undefined()), "NaN has no rank");
     match method {
-        Method::TauB => Counts::of(&Ranking::of(x), x, y).tau_b(),
-        Method::TauA => Counts::of(&Ranking::of(x), x, y).tau_a(),
+        Method::TauB => counts(x, y).tau_b(),
+        Method::TauA => counts(x, y).tau_a(),
         Method::Spearman => RankSums::of(&ranks(x), &ranks(y), x.len() as u64).spearman(),
         Method::RhoA => RankSums::of(&ranks(x), &ranks(y), x.len() as u64).rho_a(),
         Method::Pearson => moments::pearson(x, y),
@@ -164,17 +175,23 @@ pub fn correlate(x: &[f32], y: &[f32], method: Method) -> Option<f64> {
     }
 }
 
-fn ranks(values: &[f32]) -> Vec<i32> {
-    Ranking::of(values).ranks(values)
+fn counts<T: Real>(x: &[T], y: &[T]) -> Counts {
+    let (x, y) = (T::keys(x), T::keys(y));
+    Counts::of(&Ranking::of(&x), &x, &y)
 }
 
-fn defined_in_both(x: &[f32], y: &[f32]) -> u64 {
-    x.par_iter().zip(y).filter(|(x, y)| !x.is_nan() && !y.is_nan()).count() as u64
+fn ranks<T: Real>(values: &[T]) -> Vec<i32> {
+    let keys = T::keys(values);
+    Ranking::of(&keys).ranks(&keys)
+}
+
+fn defined_in_both<T: Real>(x: &[T], y: &[T]) -> u64 {
+    x.par_iter().zip(y).filter(|(x, y)| !x.is_undefined() && !y.is_undefined()).count() as u64
 }
 
 /// `values`, but undefined where `other` is.
-fn where_defined(values: &[f32], other: &[f32]) -> Vec<f32> {
-    values.par_iter().zip(other).map(|(&value, other)| if other.is_nan() { f32::NAN } else { value }).collect()
+fn where_defined<T: Real>(values: &[T], other: &[T]) -> Vec<T> {
+    values.par_iter().zip(other).map(|(&value, other)| if other.is_undefined() { T::UNDEFINED } else { value }).collect()
 }
 
 #[cfg(test)]

@@ -1,12 +1,28 @@
 //! How unlike two patterns are, in four senses.
+//!
+//! All four are made of one thing: the squared length of the difference of two patterns as the distance [sees](Seen) them. That is formed
+//! in one of three ways.
+//!
+//! - **Whole numbers**: products of whole numbers are exact even in single precision; so is then all that follows.
+//! - **Differences** in double precision, for all pairs where this costs little or the result is wanted in double precision.
+//! - **Products** in single precision, `|a|² + |b|² - 2 a·b`, of what distinguishes the patterns from what they have in common. That
+//!   the common part goes first is what counts: a heavily injured network answers all images nearly alike, and errors are now
+//!   relative to the spread of the patterns, not to their length. Pairs much closer than the spread are taken again by differences.
 
 use std::fmt;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    patterns::{Panels, Patterns, PatternsError, is_constant, is_zero},
-    product::upper_products,
+    equal::{Equal, tie_equal},
+    panels::Panels,
+    patterns::{Patterns, PatternsError},
+    product::upper_of,
+    real::Real,
+    seen::Seen,
+    triangle::position,
+    whole::{self, Exact},
 };
 
 /// The distance between two patterns `a` and `b`.
@@ -41,64 +57,169 @@ impl fmt::Display for Distance {
     }
 }
 
-/// Where a squared distance is less than this share of the squared lengths it is a difference of, rounding would show in
-/// its root, and it is computed from the values themselves.
+/// Up to so many differences (pairs x features) cost some hundredths of a second, and all pairs are taken by them.
+const LITTLE: usize = 1 << 29;
+
+/// Where a squared distance is less than this share of the squared lengths it is a difference of, rounding would show, and it is
+/// computed from the values themselves.
 const CLOSE: f64 = 0.01;
 
+/// Squares below this have lost digits, or are 0 for what is not.
+const TINY: f64 = 1e-280;
+
 impl Distance {
-    /// The images that have no such distance to any other, ascending.
-    pub(crate) fn undefined(self, patterns: Patterns<'_>) -> Vec<usize> {
-        match self {
-            Distance::Correlation => patterns.images_where(is_constant),
-            Distance::Cosine => patterns.images_where(is_zero),
-            Distance::Euclidean | Distance::SquaredEuclidean => Vec::new(),
+    /// The distances of all pairs i < j, row after row, undefined ones included; and the images that have none to any other.
+    pub(crate) fn upper<T: Real, O: Real>(self, patterns: Patterns<'_, T>) -> Result<(Vec<O>, Vec<usize>), PatternsError> {
+        let seen = Seen::by(self, patterns);
+        let nothing = seen.nothing();
+        let whole = whole::largest(patterns);
+        let mut upper = match whole.and_then(|largest| Exact::of(patterns, largest)) {
+            Some(exact) => exact.upper(self),
+            // differences of larger whole numbers are exact as well
+            None => self.of_any(&seen, whole.is_some() && matches!(self, Distance::Euclidean | Distance::SquaredEuclidean)),
+        };
+        for &image in &nothing {
+            let others = (0..patterns.images).filter(|&other| other != image);
+            others.for_each(|other| upper[position(patterns.images, image, other)] = O::UNDEFINED);
+        }
+        if matches!(self, Distance::Correlation | Distance::Cosine) {
+            tie_equal(&mut upper, patterns.images);
+        }
+        check_range(&upper)?;
+        Ok((upper, nothing))
+    }
+
+    fn of_any<T: Real, O: Real>(self, seen: &Seen<'_, T>, by_differences: bool) -> Vec<O> {
+        let mean = seen.mean_pattern();
+        let spread_squared = seen.spread_squared(&mean);
+        let equal = Equal::new(seen, spread_squared);
+        if by_differences || O::ROUNDING < f32::ROUNDING || few(seen.patterns.images, seen.patterns.features) {
+            let panels: Panels<f64> = Panels::of_images(seen, |_, value| value);
+            upper_of(&panels, kernels::add_panel_squared_differences, |i, j, squared| self.finish(seen, &equal, i, j, squared))
+        } else {
+            self.by_products(seen, &equal, &mean, spread_squared)
         }
     }
 
-    /// The distances of all pairs i < j, row after row. What stands at pairs without a distance has no meaning.
-    pub(crate) fn upper(self, patterns: Patterns<'_>) -> Result<Vec<f32>, PatternsError> {
-        match self {
-            Distance::Correlation => Ok(one_minus_products(patterns, |pattern| (mean(pattern), length(pattern, mean(pattern))))),
-            Distance::Cosine => Ok(one_minus_products(patterns, |pattern| (0.0, length(pattern, 0.0)))),
-            Distance::Euclidean => euclidean(patterns, f64::sqrt),
-            Distance::SquaredEuclidean => euclidean(patterns, |squared| squared),
-        }
+    /// Panels hold what is left of the patterns without what they have in common, scaled so that its mean square is 1.
+    fn by_products<T: Real, O: Real>(self, seen: &Seen<'_, T>, equal: &Equal, mean: &[f64], spread_squared: f64) -> Vec<O> {
+        let root_mean_square = (spread_squared / seen.patterns.features as f64).sqrt();
+        let scale = if root_mean_square > 0.0 { root_mean_square } else { 1.0 };
+        let panels: Panels<f32> = Panels::of_images(seen, |feature, value| ((value - mean[feature]) / scale) as f32);
+        let squares = panels.squared_lengths();
+        upper_of(&panels, f32::ADD_PRODUCTS, |i, j, product| {
+            let together = squares[i] + squares[j];
+            let squared = together - 2.0 * product;
+            let is_close = squared <= CLOSE * together;
+            self.finish(seen, equal, i, j, if is_close { seen.squared_difference(i, j) } else { squared * scale * scale })
+        })
+    }
+
+    /// The distance, from the squared length of the difference of two patterns as they are seen.
+    fn finish<T: Real, O: Real>(self, seen: &Seen<'_, T>, equal: &Equal, i: usize, j: usize, squared: f64) -> O {
+        let length = || if squared < TINY { seen.length_of_tiny_difference(i, j) } else { squared.sqrt() } / seen.unit;
+        O::nearest(match self {
+            Distance::Correlation | Distance::Cosine if equal.are(i, j, squared) => 0.0,
+            Distance::Correlation | Distance::Cosine => (squared / 2.0).min(2.0),
+            Distance::Euclidean => length(),
+            Distance::SquaredEuclidean if seen.unit == 1.0 && squared >= TINY => squared,
+            Distance::SquaredEuclidean => square(length()),
+        })
     }
 }
 
-/// `1 - a·b` of patterns that were shifted, and brought to unit length.
-fn one_minus_products(patterns: Patterns<'_>, change: impl Fn(&[f32]) -> (f64, f64) + Sync) -> Vec<f32> {
-    let panels = Panels::of_images(patterns, None, change);
-    upper_products(&panels, |_, _, product| (1.0 - product.clamp(-1.0, 1.0)) as f32)
+/// The square, but not 0 for what is not 0.
+fn square(length: f64) -> f64 {
+    if length == 0.0 { 0.0 } else { (length * length).max(f64::from_bits(1)) }
 }
 
-/// Squared distances as `|a|² + |b|² - 2 a·b`, from patterns whose common mean, which cancels, is taken away first.
-fn euclidean(patterns: Patterns<'_>, root: impl Fn(f64) -> f64 + Sync) -> Result<Vec<f32>, PatternsError> {
-    let mean = patterns.mean_pattern();
-    let scale = patterns.spread(&mean);
-    let panels = Panels::of_images(patterns, Some(&mean), |_| (0.0, scale));
-    let squares = panels.squared_lengths();
-    let upper = upper_products(&panels, |i, j, product| {
-        let together = squares[i] + squares[j];
-        let squared = together - 2.0 * product;
-        let close = squared < CLOSE * together;
-        root(if close { squared_difference(patterns.pattern(i), patterns.pattern(j)) } else { squared * scale * scale }) as f32
-    });
-    let longest = squares.iter().copied().fold(0.0, f64::max).sqrt() * scale;
-    let too_far = root((2.0 * longest).powi(2)) > f64::from(f32::MAX) && upper.iter().any(|d| d.is_infinite());
-    if too_far { Err(PatternsError::TooFarApart) } else { Ok(upper) }
+fn few(images: usize, features: usize) -> bool {
+    images.saturating_mul(images) / 2 <= LITTLE / features.max(1)
 }
 
-fn squared_difference(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
+/// That all distances are in the range of their numbers.
+fn check_range<O: Real>(upper: &[O]) -> Result<(), PatternsError> {
+    let [far, near] = upper
+        .par_chunks(1 << 14)
+        .map(|distances| {
+            let ends = |[far, near]: [bool; 2], d: f64| [far | (d > O::LARGEST), near | (d > 0.0 && d < O::SMALLEST)];
+            distances.iter().fold([false; 2], |found, &distance| ends(found, distance.into()))
+        })
+        .reduce(|| [false; 2], |a, b| [a[0] | b[0], a[1] | b[1]]);
+    if far {
+        return Err(PatternsError::TooFarApart { most: O::LARGEST });
+    }
+    if near {
+        return Err(PatternsError::TooClose { least: O::SMALLEST });
+    }
+    Ok(())
 }
 
-fn mean(pattern: &[f32]) -> f64 {
-    pattern.iter().map(|&value| f64::from(value)).sum::<f64>() / pattern.len() as f64
-}
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
 
-/// The length of a pattern less `shift`; 1 where that is nothing but zeros, so that it can be divided by.
-fn length(pattern: &[f32], shift: f64) -> f64 {
-    let length = pattern.iter().map(|&value| (f64::from(value) - shift).powi(2)).sum::<f64>().sqrt();
-    if length > 0.0 { length } else { 1.0 }
+    use super::*;
+    use crate::{correlate, method::Method};
+
+    /// Patterns of so many images and features: a common one and, by `spread` of it, what is left of rank `rank`; some images twice.
+    fn patterns() -> impl Strategy<Value = (Vec<f32>, usize)> {
+        let shape = (20..90_usize, 17..200_usize, 0..8_i32, 1..6_usize);
+        shape.prop_flat_map(|(images, features, spread, rank)| {
+            let number = || -1.0..1.0_f64;
+            let parts = (vec(number(), features), vec(number(), rank * features), vec(number(), images * rank), vec(0..images, images / 5));
+            parts.prop_map(move |(common, shapes, weights, again)| {
+                let value = |image: usize, k: usize| {
+                    let own: f64 = (0..rank).map(|r| weights[image * rank + r] * shapes[r * features + k]).sum();
+                    (common[k] * 3.0 + 4.0 + 10.0_f64.powi(-spread) * own) as f32
+                };
+                let images = (0..images).chain(again);
+                (images.flat_map(|image| (0..features).map(move |k| value(image, k)).collect::<Vec<_>>()).collect(), features)
+            })
+        })
+    }
+
+    /// What products in single precision say must be what differences in double precision say: within 1e-6 of the spread squared
+    /// (or the spread, of a length), with the same ranks and ties.
+    fn check(values: &[f32], features: usize) -> Result<(), TestCaseError> {
+        let patterns = Patterns::check(values, features).expect("in order");
+        for distance in Distance::ALL {
+            let seen = Seen::by(distance, patterns);
+            let mean = seen.mean_pattern();
+            let spread_squared = seen.spread_squared(&mean);
+            let equal = Equal::new(&seen, spread_squared);
+            let products: Vec<f32> = distance.by_products(&seen, &equal, &mean, spread_squared);
+            let differences: Vec<f64> = distance.of_any(&seen, true);
+            let scale = if distance == Distance::Euclidean { spread_squared.sqrt() } else { spread_squared };
+            for (ours, right) in products.iter().zip(&differences) {
+                let error = (f64::from(*ours) - right).abs();
+                prop_assert!(error <= 1e-6 * scale + 6e-8 * right, "{distance}: {ours} and {right}, spread {scale}");
+            }
+            // a matrix to compare with: the same images by other features
+            let other: Vec<f64> = differences.iter().enumerate().map(|(k, d)| d / scale + (k * k % 97) as f64 / 50.0).collect();
+            let doubled: Vec<f64> = products.iter().map(|&d| f64::from(d)).collect();
+            let [a, b] = [&doubled, &differences].map(|matrix| correlate(matrix, &other, Method::TauB));
+            prop_assert_eq!(a.is_some(), b.is_some());
+            prop_assert!(a.zip(b).is_none_or(|(a, b)| (a - b).abs() < 1e-4), "{}: tau {:?} and {:?}", distance, a, b);
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn products_say_what_differences_say((values, features) in patterns()) {
+            check(&values, features)?;
+        }
+    }
+
+    /// One image far from all others, which are nearly one: neither the mean nor the spread says anything of these.
+    #[test]
+    fn one_image_far_from_all_others() {
+        let noise = |k: usize| ((k * 7919 + k * k * 31) % 1009) as f32 / 1009.0;
+        for apart in [1e-2, 1e-4, 1e-6] {
+            let mut values: Vec<f32> = (0..60 * 50).map(|k| 1.0 + noise(k % 50) + apart * noise(k)).collect();
+            values.extend((0..50).map(|k| 100.0 * noise(k + 13)));
+            check(&values, 50).expect("as differences");
+        }
+    }
 }

@@ -5,16 +5,14 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::{
-    buckets::{UNDEFINED, key},
+    buckets::{Key, UNDEFINED},
     inversions::{self, couples, tied_couples},
-    ranking::{Bucket, Ranking},
+    ranking::{Bucket, MANY, Ranking},
+    real::Real,
 };
 
 /// Into so many pieces the order is cut, whatever the number of threads.
 const PIECES: usize = 64;
-
-/// From so many tied values on, threads share in sorting them.
-const MANY: usize = 1 << 17;
 
 /// What two sequences of values say about the couples of places. With at most 2^32 values each count fits in 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +37,9 @@ pub(crate) struct Zeros {
 
 impl Counts {
     /// Compares `x`, whose ranking this is, with the values `y` at the same places; a place is used if it is defined in both.
-    pub(crate) fn of(ranking: &Ranking, x: &[f32], y: &[f32]) -> Counts {
+    pub(crate) fn of<K: Key>(ranking: &Ranking, x: &[K], y: &[K]) -> Counts {
         assert_eq!(x.len(), y.len(), "the sequences differ in length");
-        let shared = ranking.share_out(x, |place| key(y[place]));
+        let shared = ranking.share_out(x, |place| y[place].key());
         let buckets: Vec<(&[u32], Bucket)> =
             ranking.ranges().iter().map(|range| &shared[range.clone()]).zip(ranking.buckets()).collect();
         let pieces: Vec<Piece> = buckets.par_chunks(buckets.len().div_ceil(PIECES).max(1)).map(Piece::of).collect();
@@ -90,9 +88,9 @@ impl Counts {
 
 impl Zeros {
     /// Over the places defined in both.
-    pub(crate) fn of(x: &[f32], y: &[f32]) -> Zeros {
-        let defined = x.par_iter().zip(y).filter(|(x, y)| !x.is_nan() && !y.is_nan());
-        let each = defined.map(|(&x, &y)| Zeros {
+    pub(crate) fn of<T: Real>(x: &[T], y: &[T]) -> Zeros {
+        let defined = x.par_iter().zip(y).filter(|(x, y)| !x.is_undefined() && !y.is_undefined());
+        let each = defined.map(|(&x, &y)| (x.into(), y.into())).map(|(x, y): (f64, f64)| Zeros {
             in_x: u64::from(x == 0.0),
             in_y: u64::from(y == 0.0),
             in_both: u64::from(x == 0.0 && y == 0.0),

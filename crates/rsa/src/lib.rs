@@ -41,11 +41,11 @@
 //! use rsa::{Distance, Method, Rdm, bootstrap, linear_cka};
 //!
 //! // Two layers' answers to the same five images: three features, and two.
-//! let early = [0.0, 1.0, 5.0, 0.0, 2.0, 5.0, 4.0, 1.0, 0.0, 6.0, 3.0, 0.0, 1.0, 1.0, 4.0];
-//! let late = [0.1, 2.0, 0.0, 2.6, 3.0, 0.2, 3.5, 0.0, 0.9, 1.8];
+//! let early = [0.0_f32, 1.0, 5.0, 0.0, 2.0, 5.0, 4.0, 1.0, 0.0, 6.0, 3.0, 0.0, 1.0, 1.0, 4.0];
+//! let late = [0.1_f32, 2.0, 0.0, 2.6, 3.0, 0.2, 3.5, 0.0, 0.9, 1.8];
 //!
-//! let a = Rdm::of(&early, 3, Distance::Euclidean)?;
-//! let b = Rdm::of(&late, 2, Distance::Euclidean)?;
+//! let a: Rdm = Rdm::of(&early, 3, Distance::Euclidean)?;
+//! let b: Rdm = Rdm::of(&late, 2, Distance::Euclidean)?;
 //! let rho = rsa::correlate(a.upper(), b.upper(), Method::Spearman).unwrap();
 //! assert!(rho > 0.8);
 //! // How much does that rest on the choice of images?
@@ -56,7 +56,7 @@
 //! assert!(linear_cka((&early, 3), (&late, 2))?.unwrap() > 0.8);
 //!
 //! // A matrix that someone else made, whole or condensed.
-//! let made_elsewhere = Rdm::from_square(&[0.0_f64, 0.3, 0.8, 0.3, 0.0, 0.9, 0.8, 0.9, 0.0]).unwrap();
+//! let made_elsewhere: Rdm<f64> = Rdm::from_square(&[0.0_f64, 0.3, 0.8, 0.3, 0.0, 0.9, 0.8, 0.9, 0.0]).unwrap();
 //! assert_eq!(made_elsewhere.upper(), [0.3, 0.8, 0.9]);
 //! # Ok::<(), rsa::PatternsError>(())
 //! ```
@@ -126,15 +126,20 @@ mod method;
 mod patterns;
 mod picture;
 mod rdm;
+mod real;
 
 mod buckets;
+mod equal;
 mod inversions;
 mod kendall;
 mod moments;
+mod panels;
 mod product;
 mod ranking;
+mod seen;
 mod spearman;
 mod triangle;
+mod whole;
 
 pub use bootstrap::{Bootstrap, bootstrap};
 pub use cka::linear_cka;
@@ -144,4 +149,5 @@ pub use method::{Method, Over};
 pub use patterns::PatternsError;
 pub use picture::Picture;
 pub use rdm::{MatrixError, Rdm};
+pub use real::Real;
 pub use triangle::MOST_IMAGES;

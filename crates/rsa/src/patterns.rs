@@ -1,11 +1,8 @@
-//! Patterns: checked, standardised, and laid out for multiplication.
+//! Patterns: checked, and as a distance looks at them.
 
 use rayon::prelude::*;
 
-use crate::triangle::MOST_IMAGES;
-
-/// Vectors in a panel: the width of the product's tiles.
-pub(crate) const PANEL: usize = 16;
+use crate::{real::Real, triangle::MOST_IMAGES};
 
 /// What patterns can have wrong.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -29,7 +26,7 @@ pub enum PatternsError {
         /// The feature, from 0.
         feature: usize,
         /// What stands there.
-        value: f32,
+        value: f64,
     },
     /// More than 65,536 images.
     #[error("{images} images are more than the {MOST_IMAGES} that a matrix can have")]
@@ -37,9 +34,20 @@ pub enum PatternsError {
         /// Number of images.
         images: usize,
     },
-    /// A distance is larger than the largest f32, 3.4e38.
-    #[error("some patterns are further apart than single precision can say (3.4e38); scale the values down")]
-    TooFarApart,
+    /// A distance is larger than the largest number, 3.4e38 or 1.8e308.
+    #[error("some patterns are further apart than {precision} precision can say ({most:.1e}); scale the values down{or}",
+        precision = precision(*.most), or = or(*.most))]
+    TooFarApart {
+        /// The largest distance that can be said.
+        most: f64,
+    },
+    /// A distance that is not 0 is smaller than the smallest number with all its digits, 1.2e-38 or 2.2e-308.
+    #[error("some patterns are closer together than {precision} precision can say ({least:.1e}); scale the values up{or}",
+        precision = precision(1.0 / *.least), or = or(1.0 / *.least))]
+    TooClose {
+        /// The smallest distance that can be said.
+        least: f64,
+    },
     /// Two sets of patterns are not over the same images.
     #[error("{first} images on the one side and {second} on the other")]
     DifferentImages {
@@ -50,16 +58,24 @@ pub enum PatternsError {
     },
 }
 
+fn precision(most: f64) -> &'static str {
+    if most > 1e40 { "double" } else { "single" }
+}
+
+fn or(most: f64) -> &'static str {
+    if most > 1e40 { "" } else { ", or ask for double precision" }
+}
+
 /// Patterns that were found in order: images x features, row-major, all finite.
 #[derive(Clone, Copy)]
-pub(crate) struct Patterns<'a> {
-    pub(crate) values: &'a [f32],
+pub(crate) struct Patterns<'a, T> {
+    pub(crate) values: &'a [T],
     pub(crate) images: usize,
     pub(crate) features: usize,
 }
 
-impl<'a> Patterns<'a> {
-    pub(crate) fn check(values: &'a [f32], features: usize) -> Result<Patterns<'a>, PatternsError> {
+impl<'a, T: Real> Patterns<'a, T> {
+    pub(crate) fn check(values: &'a [T], features: usize) -> Result<Patterns<'a, T>, PatternsError> {
         if features == 0 {
             return Err(PatternsError::NoFeatures);
         }
@@ -71,117 +87,40 @@ impl<'a> Patterns<'a> {
             return Err(PatternsError::TooManyImages { images });
         }
         // A whole pattern at a time, without stopping at the first such value, so that vector instructions can do it.
-        let not_finite = |pattern: &[f32]| !pattern.iter().fold(true, |all, value| all & value.is_finite());
+        let is_finite = |value: T| value.into().is_finite();
+        let not_finite = |pattern: &[T]| !pattern.iter().fold(true, |all, &value| all & is_finite(value));
         if let Some(image) = values.par_chunks(features).position_first(not_finite) {
             let pattern = &values[image * features..(image + 1) * features];
-            let feature = pattern.iter().position(|value| !value.is_finite()).expect("one is not finite");
-            return Err(PatternsError::NotFinite { image, feature, value: pattern[feature] });
+            let feature = pattern.iter().position(|&value| !is_finite(value)).expect("one is not finite");
+            return Err(PatternsError::NotFinite { image, feature, value: pattern[feature].into() });
         }
         Ok(Patterns { values, images, features })
     }
 
-    pub(crate) fn pattern(&self, image: usize) -> &'a [f32] {
+    pub(crate) fn pattern(&self, image: usize) -> &'a [T] {
         &self.values[image * self.features..(image + 1) * self.features]
     }
-
-    /// The images whose pattern is `so`, ascending.
-    pub(crate) fn images_where(&self, so: impl Fn(&[f32]) -> bool + Sync) -> Vec<usize> {
-        (0..self.images).into_par_iter().filter(|&image| so(self.pattern(image))).collect()
-    }
-
-    /// The mean of each feature over images.
-    pub(crate) fn mean_pattern(&self) -> Vec<f64> {
-        let mut sums = vec![0.0; self.features];
-        for image in 0..self.images {
-            sums.iter_mut().zip(self.pattern(image)).for_each(|(sum, &value)| *sum += f64::from(value));
-        }
-        sums.into_iter().map(|sum| sum / self.images as f64).collect()
-    }
-
-    /// The largest distance of a value from its feature's mean, or 1 where nothing is away from it.
-    pub(crate) fn spread(&self, mean: &[f64]) -> f64 {
-        let away = |image| self.pattern(image).iter().zip(mean).map(|(&v, mean)| (f64::from(v) - mean).abs()).fold(0.0, f64::max);
-        let spread = (0..self.images).into_par_iter().map(away).reduce(|| 0.0, f64::max);
-        if spread > 0.0 { spread } else { 1.0 }
-    }
 }
 
-/// All values are equal, so there is no variance. Judged on the values themselves: a computed variance is subject to rounding.
-pub(crate) fn is_constant(pattern: &[f32]) -> bool {
-    pattern.iter().all(|&value| value == pattern[0])
+/// How many sums run side by side, so that vector instructions can form them. The order of additions is fixed by it.
+const LANES: usize = 8;
+
+/// The sum of `term(value)`.
+pub(crate) fn sum<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
+    let mut sums = [0.0; LANES];
+    let (whole, rest) = values.as_chunks::<LANES>();
+    whole.iter().for_each(|values| sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += term(value)));
+    sums.iter_mut().zip(rest).for_each(|(sum, &value)| *sum += term(value));
+    sums.iter().sum()
 }
 
-/// All values are zero, so there is no direction.
-pub(crate) fn is_zero(pattern: &[f32]) -> bool {
-    pattern.iter().all(|&value| value == 0.0)
-}
-
-/// Vectors in panels of [`PANEL`], side by side: number k of all vectors of a panel lie together, so that products read
-/// memory in order. Vectors missing in the last panel are zeros.
-pub(crate) struct Panels {
-    /// Number of vectors.
-    pub(crate) vectors: usize,
-    /// Numbers in each.
-    pub(crate) depth: usize,
-    values: Vec<[f32; PANEL]>,
-}
-
-impl Panels {
-    /// One vector for each image. `change(pattern)` tells what to subtract from a pattern's values, and what to divide them by,
-    /// in double precision before they are rounded; `mean`, if given, is subtracted feature by feature besides.
-    pub(crate) fn of_images(
-        patterns: Patterns<'_>,
-        mean: Option<&[f64]>,
-        change: impl Fn(&[f32]) -> (f64, f64) + Sync,
-    ) -> Panels {
-        let depth = patterns.features;
-        let mut values = vec![[0.0; PANEL]; patterns.images.div_ceil(PANEL) * depth];
-        values.par_chunks_mut(depth).zip(patterns.values.par_chunks(PANEL * depth)).for_each(|(panel, patterns)| {
-            let changes: Vec<(f64, f64)> = patterns.chunks_exact(depth).map(&change).collect();
-            // A few features of all patterns at a time, so that each piece of the panel is written while it is in cache.
-            for (start, rows) in (0..depth).step_by(PANEL).zip(panel.chunks_mut(PANEL)) {
-                for (place, (pattern, (shift, scale))) in patterns.chunks_exact(depth).zip(&changes).enumerate() {
-                    for (k, to) in (start..).zip(rows.iter_mut()) {
-                        let value = f64::from(pattern[k]) - shift - mean.map_or(0.0, |mean| mean[k]);
-                        to[place] = (value / scale) as f32;
-                    }
-                }
-            }
-        });
-        Panels { vectors: patterns.images, depth, values }
+/// The sum of `term(a, b)` over two vectors.
+pub(crate) fn sum_of_both<T: Copy>(a: &[T], b: &[T], term: impl Fn(T, T) -> f64) -> f64 {
+    let mut sums = [0.0; LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (&a, &b))| *sum += term(a, b));
     }
-
-    /// One vector for each feature: its values for all images, centred and divided by `scale`.
-    pub(crate) fn of_features(patterns: Patterns<'_>, mean: &[f64], scale: f64) -> Panels {
-        let depth = patterns.images;
-        let mut values = vec![[0.0; PANEL]; patterns.features.div_ceil(PANEL) * depth];
-        values.par_chunks_mut(depth).zip(mean.par_chunks(PANEL)).enumerate().for_each(|(index, (panel, mean))| {
-            for (image, row) in panel.iter_mut().enumerate() {
-                let values = &patterns.pattern(image)[index * PANEL..][..mean.len()];
-                for ((to, &value), mean) in row.iter_mut().zip(values).zip(mean) {
-                    *to = ((f64::from(value) - mean) / scale) as f32;
-                }
-            }
-        });
-        Panels { vectors: patterns.features, depth, values }
-    }
-
-    /// Number of panels.
-    pub(crate) fn count(&self) -> usize {
-        self.vectors.div_ceil(PANEL)
-    }
-
-    /// One panel.
-    pub(crate) fn panel(&self, index: usize) -> &[[f32; PANEL]] {
-        &self.values[index * self.depth..(index + 1) * self.depth]
-    }
-
-    /// The squared length of each vector, as it was rounded.
-    pub(crate) fn squared_lengths(&self) -> Vec<f64> {
-        let square = |vector| {
-            let panel = self.panel(vector / PANEL);
-            panel.iter().map(|row| f64::from(row[vector % PANEL]).powi(2)).sum()
-        };
-        (0..self.vectors).into_par_iter().map(square).collect()
-    }
+    sums.iter_mut().zip(a_rest.iter().zip(b_rest)).for_each(|(sum, (&a, &b))| *sum += term(a, b));
+    sums.iter().sum()
 }

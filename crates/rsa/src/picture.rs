@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::rdm::Rdm;
+use crate::{rdm::Rdm, real::Real};
 
 /// A dissimilarity matrix reduced to at most `side` x `side` pixels, for figures.
 ///
@@ -21,7 +21,7 @@ pub struct Picture {
     pub values: Vec<f32>,
 }
 
-impl Rdm {
+impl<T: Real> Rdm<T> {
     /// Reduces the matrix to `side` x `side` pixels, or to one pixel for each image if there are fewer images.
     ///
     /// Cost: one pass over the matrix.
@@ -65,18 +65,18 @@ impl Picture {
     }
 
     /// The pixels of one row from the diagonal on.
-    fn upper_row(&self, rdm: &Rdm, row: usize) -> Vec<f32> {
+    fn upper_row<T: Real>(&self, rdm: &Rdm<T>, row: usize) -> Vec<f32> {
         (row..self.side).map(|column| self.block_mean(rdm, row, column)).collect()
     }
 
-    fn block_mean(&self, rdm: &Rdm, row: usize, column: usize) -> f32 {
+    fn block_mean<T: Real>(&self, rdm: &Rdm<T>, row: usize, column: usize) -> f32 {
         let (mut sum, mut pairs) = (0.0, 0_u64);
         for i in self.images_in(row) {
             let columns = self.images_in(column);
             let start = columns.start.max(i + 1);
             for &dissimilarity in &rdm.row(i)[start - i - 1..columns.end - i - 1] {
-                if !dissimilarity.is_nan() {
-                    sum += f64::from(dissimilarity);
+                if !dissimilarity.is_undefined() {
+                    sum += dissimilarity.into();
                     pairs += 1;
                 }
             }

@@ -1,24 +1,27 @@
-//! Products of every vector with every other, block by block.
+//! Products, or squared differences, of every vector with every other, block by block.
 //!
 //! The work is cut into blocks of [`SIDE`] x [`SIDE`] pairs, which are formed by one thread each; a block into tiles of
-//! [`PANEL`] x [`PANEL`] pairs, whose sums stay in registers ([`kernels::add_panel_products`]); and the depth into runs of
-//! [`RUN`], so that what a tile reads stays in the caches. A run is summed in single precision, the runs in double,
-//! in an order that does not depend on who does it: the same bits for any number of threads.
+//! [`PANEL`] x [`PANEL`] pairs, whose sums stay in registers ([`kernels::add_panel_products`] and its like); and the depth into
+//! runs of [`RUN`], so that what a tile reads stays in the caches. A run is summed in the precision of the panels, the runs in
+//! double, in an order that does not depend on who does it: the same bits for any number of threads.
 
 use std::ops::Range;
 
-use kernels::add_panel_products;
 use rayon::prelude::*;
 
 use crate::{
-    patterns::{PANEL, Panels},
+    panels::{PANEL, Panels},
+    real::Real,
     triangle::{pairs, row_start},
 };
+
+/// Adds what is formed of each of sixteen vectors with each of sixteen others to sums, of which this many begin a row.
+pub(crate) type Tile<N> = fn(&[[N; PANEL]], &[[N; PANEL]], &mut [f64], usize);
 
 /// Pairs along the side of a block. Its sums, and the runs of the panels it reads, fit in a second-level cache.
 const SIDE: usize = 128;
 
-/// So much depth is multiplied before its sums go to double precision: short runs keep the rounding of f32 sums small.
+/// So much depth is multiplied before its sums are added to others: short runs keep the rounding of f32 sums small.
 const RUN: usize = 256;
 
 /// The sums of one block of pairs, row after row of [`SIDE`].
@@ -31,9 +34,9 @@ impl Block {
         Block { sums: vec![0.0; SIDE * SIDE] }
     }
 
-    /// Forms the products of the vectors of `rows` from number `top` on with those of `columns` from number `left` on, as many
+    /// Forms `tile` of the vectors of `rows` from number `top` on with those of `columns` from number `left` on, as many
     /// as there are in a block. Both numbers are multiples of the block's side.
-    pub(crate) fn fill(&mut self, rows: &Panels, top: usize, columns: &Panels, left: usize) {
+    pub(crate) fn fill<N: Real>(&mut self, tile: Tile<N>, rows: &Panels<N>, top: usize, columns: &Panels<N>, left: usize) {
         self.sums.fill(0.0);
         let [rows_panels, column_panels] =
             [(rows, top), (columns, left)].map(|(p, first)| first / PANEL..p.count().min((first + SIDE) / PANEL));
@@ -42,7 +45,7 @@ impl Block {
             for column in column_panels.clone() {
                 for row in rows_panels.clone() {
                     let sums = &mut self.sums[(row * PANEL - top) * SIDE + column * PANEL - left..];
-                    add_panel_products(&rows.panel(row)[run.clone()], &columns.panel(column)[run.clone()], sums, SIDE);
+                    tile(&rows.panel(row)[run.clone()], &columns.panel(column)[run.clone()], sums, SIDE);
                 }
             }
         }
@@ -64,12 +67,16 @@ pub(crate) fn corners(rows: usize, columns: usize) -> impl Iterator<Item = (usiz
     (0..rows).step_by(SIDE).flat_map(move |top| (0..columns).step_by(SIDE).map(move |left| (top, left)))
 }
 
-/// `finish(i, j, product)` of all pairs of vectors i < j, row after row.
-pub(crate) fn upper_products(panels: &Panels, finish: impl Fn(usize, usize, f64) -> f32 + Sync) -> Vec<f32> {
-    let mut upper = vec![0.0; pairs(panels.vectors)];
+/// `finish(i, j, sum)` of all pairs of vectors i < j, row after row, where `sum` is what `tile` forms of the two.
+pub(crate) fn upper_of<N: Real, O: Real>(
+    panels: &Panels<N>,
+    tile: Tile<N>,
+    finish: impl Fn(usize, usize, f64) -> O + Sync,
+) -> Vec<O> {
+    let mut upper = vec![O::default(); pairs(panels.vectors)];
     strips(&mut upper, panels.vectors).into_par_iter().for_each_init(Block::new, |block, mut strip| {
         for left in (strip.images.start..panels.vectors).step_by(SIDE) {
-            block.fill(panels, strip.images.start, panels, left);
+            block.fill(tile, panels, strip.images.start, panels, left);
             strip.take(block, left..panels.vectors.min(left + SIDE), panels.vectors, &finish);
         }
     });
@@ -77,13 +84,13 @@ pub(crate) fn upper_products(panels: &Panels, finish: impl Fn(usize, usize, f64)
 }
 
 /// The rows of the upper triangle that a row of blocks covers.
-struct Strip<'a> {
+struct Strip<'a, O> {
     images: Range<usize>,
-    rows: &'a mut [f32],
+    rows: &'a mut [O],
 }
 
 /// All strips; the longest come first, so that threads finish together.
-fn strips(mut upper: &mut [f32], images: usize) -> Vec<Strip<'_>> {
+fn strips<O>(mut upper: &mut [O], images: usize) -> Vec<Strip<'_, O>> {
     let mut strips = Vec::new();
     for first in (0..images).step_by(SIDE) {
         let end = (first + SIDE).min(images);
@@ -94,9 +101,9 @@ fn strips(mut upper: &mut [f32], images: usize) -> Vec<Strip<'_>> {
     strips
 }
 
-impl Strip<'_> {
+impl<O> Strip<'_, O> {
     /// Takes the pairs i < j out of a block.
-    fn take(&mut self, block: &Block, columns: Range<usize>, images: usize, finish: impl Fn(usize, usize, f64) -> f32) {
+    fn take(&mut self, block: &Block, columns: Range<usize>, images: usize, finish: impl Fn(usize, usize, f64) -> O) {
         let first = self.images.start;
         for i in self.images.clone() {
             let from = columns.start.max(i + 1);

@@ -5,17 +5,18 @@ use rayon::prelude::*;
 use crate::{
     distance::Distance,
     patterns::{Patterns, PatternsError},
+    real::Real,
     triangle::{MOST_IMAGES, pair, pairs, position, row_start},
 };
 
 /// A representational dissimilarity matrix: how unlike the patterns of each pair of images are.
 ///
 /// The matrix is symmetric with a zero diagonal, so only the pairs i < j are kept, row after row: 01, 02, …, 12, 13, …
-/// This is the order of SciPy's `pdist` and `squareform`.
+/// This is the order of SciPy's `pdist` and `squareform`. They are held in single precision, or in double: `Rdm<f64>`.
 #[derive(Clone, Debug)]
-pub struct Rdm {
+pub struct Rdm<T: Real = f32> {
     images: usize,
-    upper: Vec<f32>,
+    upper: Vec<T>,
     constant: Vec<usize>,
 }
 
@@ -42,8 +43,8 @@ pub enum MatrixError {
         /// Number of images.
         images: usize,
     },
-    /// A dissimilarity is infinite, or beyond the range of single precision.
-    #[error("the dissimilarity of images {i} and {j} is not finite in single precision")]
+    /// A dissimilarity is infinite, or beyond the range of the numbers that hold it.
+    #[error("the dissimilarity of images {i} and {j} is not finite")]
     NotFinite {
         /// The row.
         i: usize,
@@ -76,52 +77,52 @@ pub enum MatrixError {
 /// whatever formula made them.
 const ROUNDING: f64 = 1e-5;
 
-impl Rdm {
+impl<T: Real> Rdm<T> {
     /// The distances between the patterns of all pairs of images.
     ///
-    /// `values` holds the patterns, images x `features`, row-major. Distances are formed in single precision with sums in double,
-    /// and differ from those computed in double precision by less than 1e-6: for correlation and cosine in absolute terms, for the
-    /// Euclidean distances in parts of the largest. So two patterns of the same shape may have a correlation distance of 1e-7,
-    /// and values that are equal in theory are not always tied; equal patterns are always 0 apart in the Euclidean distances. Pairs
-    /// of an image that [has no distance](Self::constant) hold NaN.
+    /// `values` holds the patterns, images x `features`, row-major, in single or double precision. Pairs of an image that
+    /// [has no distance](Self::constant) hold NaN.
     ///
-    /// The result has the same bits for any number of threads. Processors with other vector instructions may round otherwise.
+    /// # How exact
+    /// - In single precision errors are below 1e-6, in parts of the spread of the patterns: for the Euclidean distance, the root of
+    ///   their mean squared distance from their mean; for its square, the square of this; for correlation and cosine the same of the
+    ///   patterns brought to length 1, which is 1 at most. So patterns that are nearly one, as of a network that has lost most of its
+    ///   synapses, are told apart as well as others. Where all pairs x features are at most 2^29, each distance is that of double
+    ///   precision, rounded.
+    /// - In double precision (`Rdm<f64>`) all is computed by differences in double precision.
+    /// - Distances of whole numbers up to 256 (ratings, counts, bytes) are exact but for the last rounding; Euclidean ones of any.
+    /// - Equal patterns are exactly 0 apart. For correlation and cosine so are patterns of the same shape, as far as the rounding
+    ///   of their values lets anyone tell: where the patterns brought to length 1 differ by at most `(κ + λ) ε`, with `ε` 2^-24 or
+    ///   2^-53 by the precision of the values, and `κ` and `λ` how much longer each pattern is than what is left without its mean; and
+    ///   by at most a millionth of the spread, unless it is the `F 2^-53` of F features that the computation itself may
+    ///   cause. Such patterns have the same distances to all others, so that these tie.
+    ///
+    /// The result has the same bits for any number of threads. Processors with other vector instructions may round products in single
+    /// precision otherwise.
     ///
     /// Cost: images² x features operations (half of the square's multiplications and additions); images² x 2 bytes for the result
-    /// and images x features x 4 bytes meanwhile. The Euclidean distances of pairs that are close together (a tenth of their
-    /// distance from the mean or less) are computed one by one, which costs some ten times as much for these.
+    /// and images x features x 4 bytes meanwhile; in double precision some four times as many operations, and twice the bytes. Pairs that
+    /// are close together (a tenth of their distance from the mean or less) are computed one by one, which costs some ten times as
+    /// much for these.
     ///
     /// # Errors
     /// If there are no features, `values` is no whole number of patterns, a value is not finite, there are more than 65,536
-    /// images, or a distance is larger than an f32 can be.
+    /// images, or a distance is larger than `T` can hold, or smaller but not 0.
     ///
     /// ```
     /// use rsa::{Distance, PatternsError, Rdm};
-    /// let patterns = [0.0, 0.0, 3.0, 4.0, 3.0, 0.0];
-    /// assert_eq!(Rdm::of(&patterns, 2, Distance::Euclidean)?.upper(), [5.0, 3.0, 4.0]);
-    /// assert_eq!(Rdm::of(&patterns, 2, Distance::Cosine)?.constant(), [0]);
-    /// assert_eq!(Rdm::of(&patterns, 4, Distance::Cosine).unwrap_err(), PatternsError::Torn { values: 6, features: 4 });
+    /// let patterns = [0.0_f32, 0.0, 3.0, 4.0, 3.0, 0.0];
+    /// let rdm: Rdm = Rdm::of(&patterns, 2, Distance::Euclidean)?;
+    /// assert_eq!(rdm.upper(), [5.0, 3.0, 4.0]);
+    /// let rdm: Rdm<f64> = Rdm::of(&patterns, 2, Distance::Cosine)?;
+    /// assert_eq!(rdm.constant(), [0]);
+    /// assert_eq!(Rdm::<f32>::of(&patterns, 4, Distance::Cosine).unwrap_err(), PatternsError::Torn { values: 6, features: 4 });
     /// # Ok::<(), PatternsError>(())
     /// ```
-    pub fn of(values: &[f32], features: usize, distance: Distance) -> Result<Rdm, PatternsError> {
+    pub fn of<V: Real>(values: &[V], features: usize, distance: Distance) -> Result<Rdm<T>, PatternsError> {
         let patterns = Patterns::check(values, features)?;
-        let (images, constant) = (patterns.images, distance.undefined(patterns));
-        let mut upper = distance.upper(patterns)?;
-        for &image in &constant {
-            (0..images).filter(|&other| other != image).for_each(|other| upper[position(images, image, other)] = f32::NAN);
-        }
-        Ok(Rdm { images, upper, constant })
-    }
-
-    /// [`Rdm::of`] with [`Distance::Correlation`], for patterns known to be in order.
-    ///
-    /// # Panics
-    /// Where [`Rdm::of`] gives an error.
-    pub fn correlation(values: &[f32], features: usize) -> Rdm {
-        match Rdm::of(values, features, Distance::Correlation) {
-            Ok(rdm) => rdm,
-            Err(error) => panic!("{error}"),
-        }
+        let (upper, constant) = distance.upper(patterns)?;
+        Ok(Rdm { images: patterns.images, upper, constant })
     }
 
     /// Dissimilarities that were made elsewhere: those of the pairs i < j, row after row, as of SciPy's `pdist`. NaN stands for
@@ -130,7 +131,7 @@ impl Rdm {
     ///
     /// # Errors
     /// If this is not the number of pairs of any number of images, or a value is infinite.
-    pub fn from_condensed(upper: Vec<f32>) -> Result<Rdm, MatrixError> {
+    pub fn from_condensed(upper: Vec<T>) -> Result<Rdm<T>, MatrixError> {
         let values = upper.len();
         let images = ((1.0 + (1.0 + 8.0 * values as f64).sqrt()) / 2.0).round() as usize;
         if values == 0 || pairs(images) != values {
@@ -139,24 +140,24 @@ impl Rdm {
         if images > MOST_IMAGES {
             return Err(MatrixError::TooManyImages { images });
         }
-        if let Some(at) = upper.par_iter().position_first(|value| value.is_infinite()) {
+        if let Some(at) = upper.par_iter().position_first(|&value| value.into().is_infinite()) {
             let (i, j) = pair(images, at);
             return Err(MatrixError::NotFinite { i, j });
         }
         let mut rdm = Rdm { images, upper, constant: Vec::new() };
-        if rdm.upper.par_iter().any(|value| value.is_nan()) {
+        if rdm.upper.par_iter().any(|value| value.is_undefined()) {
             let silent = |&i: &usize| (0..images).all(|j| i == j || rdm.get(i, j).is_none());
             rdm.constant = (0..images).into_par_iter().filter(silent).collect();
         }
         Ok(rdm)
     }
 
-    /// Dissimilarities that were made elsewhere: a whole square matrix, f32 or f64, in row-major or column-major order, of which
-    /// the part above the diagonal is kept, in f32. NaN stands for pairs without a dissimilarity, also on the diagonal.
+    /// Dissimilarities that were made elsewhere: a whole square matrix, in row-major or column-major order, of which the part above
+    /// the diagonal is kept. NaN stands for pairs without a dissimilarity, also on the diagonal.
     ///
     /// # Errors
     /// If this is no square, a value is infinite, or the matrix is not symmetric or the diagonal not 0 within 1e-5 of the largest entry.
-    pub fn from_square<T: Copy + Sync + Into<f64>>(values: &[T]) -> Result<Rdm, MatrixError> {
+    pub fn from_square<V: Real>(values: &[V]) -> Result<Rdm<T>, MatrixError> {
         let images = values.len().isqrt();
         if values.is_empty() || images * images != values.len() {
             return Err(MatrixError::NotSquare { values: values.len() });
@@ -165,7 +166,7 @@ impl Rdm {
             return Err(MatrixError::TooManyImages { images });
         }
         let at = |i: usize, j: usize| -> f64 { values[i * images + j].into() };
-        if let Some(at) = values.par_iter().position_first(|&value| (value.into() as f32).is_infinite()) {
+        if let Some(at) = values.par_iter().position_first(|&value| value.into().abs() > T::LARGEST) {
             return Err(MatrixError::NotFinite { i: at / images, j: at % images });
         }
         let largest = values.par_iter().map(|&value| value.into().abs()).reduce(|| 0.0, f64::max);
@@ -180,7 +181,7 @@ impl Rdm {
         if images == 1 {
             return Ok(Rdm { images, upper: Vec::new(), constant: Vec::new() });
         }
-        Rdm::from_condensed((0..images).flat_map(|i| (i + 1..images).map(move |j| at(i, j) as f32)).collect())
+        Rdm::from_condensed((0..images).flat_map(|i| (i + 1..images).map(move |j| T::nearest(at(i, j)))).collect())
     }
 
     /// Number of images.
@@ -192,7 +193,7 @@ impl Rdm {
     ///
     /// NaN stands for pairs without a dissimilarity: those with an image that has [none](Self::constant) to any other, and whichever
     /// others held NaN where the matrix was [made elsewhere](Self::from_condensed).
-    pub fn upper(&self) -> &[f32] {
+    pub fn upper(&self) -> &[T] {
         &self.upper
     }
 
@@ -206,29 +207,42 @@ impl Rdm {
     ///
     /// # Panics
     /// If there is no such image.
-    pub fn get(&self, i: usize, j: usize) -> Option<f32> {
+    pub fn get(&self, i: usize, j: usize) -> Option<T> {
         assert!(i < self.images && j < self.images, "images {i} and {j} of {}", self.images);
         if i == j {
-            return Some(0.0);
+            return Some(T::default());
         }
-        Some(self.upper[position(self.images, i, j)]).filter(|dissimilarity| !dissimilarity.is_nan())
+        Some(self.upper[position(self.images, i, j)]).filter(|dissimilarity| !dissimilarity.is_undefined())
     }
 
     /// A matrix over the `picked` images, one image perhaps several times; pairs of an image with itself hold NaN.
-    pub(crate) fn picking(&self, picked: &[usize]) -> Rdm {
+    pub(crate) fn picking(&self, picked: &[usize]) -> Rdm<T> {
         let images = picked.len();
         let mut upper = Vec::with_capacity(pairs(images));
         for (k, &i) in picked.iter().enumerate() {
-            upper
-                .extend(picked[k + 1..].iter().map(|&j| if i == j { f32::NAN } else { self.upper[position(self.images, i, j)] }));
+            let entry = |&j: &usize| if i == j { T::UNDEFINED } else { self.upper[position(self.images, i, j)] };
+            upper.extend(picked[k + 1..].iter().map(entry));
         }
         Rdm { images, upper, constant: Vec::new() }
     }
 
     /// Dissimilarities of image `i` with the images i+1, i+2, …
-    pub(crate) fn row(&self, i: usize) -> &[f32] {
+    pub(crate) fn row(&self, i: usize) -> &[T] {
         let start = row_start(self.images, i);
         &self.upper[start..start + self.images - 1 - i]
+    }
+}
+
+impl Rdm {
+    /// [`Rdm::of`] with [`Distance::Correlation`], for patterns known to be in order.
+    ///
+    /// # Panics
+    /// Where [`Rdm::of`] gives an error.
+    pub fn correlation(values: &[f32], features: usize) -> Rdm {
+        match Rdm::of(values, features, Distance::Correlation) {
+            Ok(rdm) => rdm,
+            Err(error) => panic!("{error}"),
+        }
     }
 }
 

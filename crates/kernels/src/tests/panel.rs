@@ -1,18 +1,44 @@
 use super::{assert_close, available, numbers};
-use crate::add_panel_products;
+use crate::{add_panel_products, add_panel_products_f64, add_panel_squared_differences};
+
+/// The depths that are tried.
+const DEPTHS: [usize; 5] = [0, 1, 2, 17, 256];
+
+/// What rows of twenty sums of 1 must become, of which four numbers are none of a tile's business.
+fn expected(term: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    (0..320).map(|at| if at % 20 < 16 { 1.0 + term(at / 20, at % 20) } else { 1.0 }).collect()
+}
 
 #[test]
 fn panels() {
-    for depth in [0, 1, 2, 17, 256] {
+    for depth in DEPTHS {
         let [a, b] = [1, 2].map(|seed| numbers(seed, depth * 16));
         let (a, b) = (a.as_chunks().0, b.as_chunks().0);
-        let product = |i: usize, j: usize| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(a[i]) * f64::from(b[j])).sum() };
-        // Rows of twenty, of which four numbers are none of its business.
-        let expected: Vec<f64> = (0..320).map(|at| if at % 20 < 16 { 1.0 + product(at / 20, at % 20) } else { 1.0 }).collect();
+        let expected = expected(|i, j| a.iter().zip(b).map(|(a, b)| f64::from(a[i]) * f64::from(b[j])).sum());
         for simd in available() {
             let mut sums = [1.0; 320];
             simd.force(|| add_panel_products(a, b, &mut sums, 20));
             assert_close(&format!("{depth} deep, {simd:?}"), &sums.map(|sum| sum as f32), &expected, 1e-5);
+        }
+    }
+}
+
+/// In the order of the sums, and so to the last bit, on every processor.
+#[test]
+fn panels_of_doubles() {
+    for depth in DEPTHS {
+        let [a, b] = [1, 2].map(|seed| numbers(seed, depth * 16).into_iter().map(f64::from).collect::<Vec<_>>());
+        let (a, b) = (a.as_chunks().0, b.as_chunks().0);
+        let products = expected(|i, j| a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a[i] * b[j]));
+        let differences = expected(|i, j| a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + (a[i] - b[j]) * (a[i] - b[j])));
+        for simd in available() {
+            let of = |kernel: fn(&[[f64; 16]], &[[f64; 16]], &mut [f64], usize)| {
+                let mut sums = vec![1.0; 320];
+                simd.force(|| kernel(a, b, &mut sums, 20));
+                sums
+            };
+            assert_eq!(of(add_panel_products_f64), products, "{depth} deep, {simd:?}");
+            assert_eq!(of(add_panel_squared_differences), differences, "{depth} deep, {simd:?}");
         }
     }
 }

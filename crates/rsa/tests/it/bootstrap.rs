@@ -7,7 +7,7 @@ use crate::noise;
 /// The matrix of noisy copies of the same patterns.
 fn copies(images: usize, much: f32, seed: u64) -> Rdm {
     let values: Vec<f32> = noise(images * 8, 1).iter().zip(noise(images * 8, seed)).map(|(v, n)| v + much * n).collect();
-    Rdm::of(&values, 8, Distance::Euclidean).expect("in order")
+    Rdm::<f32>::of(&values, 8, Distance::Euclidean).expect("in order")
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn intervals_cover_what_many_images_give() {
     let sample = |seed: u64, images: usize| {
         let values = noise(images * 8, seed);
         let noisy: Vec<f32> = values.iter().zip(noise(images * 8, seed + 1000)).map(|(v, n)| v + n).collect();
-        [values, noisy].map(|values| Rdm::of(&values, 8, Distance::Euclidean).expect("in order"))
+        [values, noisy].map(|values| Rdm::<f32>::of(&values, 8, Distance::Euclidean).expect("in order"))
     };
     let [a, b] = sample(5000, 400);
     let truth = rsa::correlate(a.upper(), b.upper(), Method::Spearman).expect("defined");

@@ -109,9 +109,9 @@ fn rho_a_is_the_mean_rho_with_ties_broken_at_random() {
 #[test]
 fn fewer_than_two_values_have_no_ranks() {
     for method in [Method::TauA, Method::TauB, Method::RhoA, Method::Spearman, Method::Pearson] {
-        assert_eq!([correlate(&[], &[], method), correlate(&[1.0], &[2.0], method)], [None, None], "{method}");
+        assert_eq!([correlate::<f32>(&[], &[], method), correlate::<f32>(&[1.0], &[2.0], method)], [None, None], "{method}");
     }
-    assert_eq!([correlate(&[], &[], Method::Cosine), correlate(&[1.0], &[2.0], Method::Cosine)], [None, Some(1.0)]);
+    assert_eq!([correlate::<f32>(&[], &[], Method::Cosine), correlate::<f32>(&[1.0], &[2.0], Method::Cosine)], [None, Some(1.0)]);
 }
 
 #[test]

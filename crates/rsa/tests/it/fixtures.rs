@@ -40,7 +40,7 @@ fn dissimilarities_are_those_of_scipy() {
     assert_eq!(rdms.len(), 4);
     for fixture in rdms {
         for distance in Distance::ALL {
-            let rdm = Rdm::of(&fixture.patterns, fixture.features, distance).expect("in order");
+            let rdm = Rdm::<f32>::of(&fixture.patterns, fixture.features, distance).expect("in order");
             let theirs = &fixture.upper[&distance];
             assert_eq!(rdm.upper().len(), theirs.len());
             for (ours, wanted) in rdm.upper().iter().zip(theirs) {

@@ -153,7 +153,7 @@ proptest! {
         let entry = |i, j| if i == j && silent(i) { f32::NAN } else { rdm.get(i, j).unwrap_or(f32::NAN) };
         let square: Vec<f32> = (0..images * images).map(|k| entry(k / images, k % images)).collect();
         let doubled: Vec<f64> = square.iter().map(|&v| f64::from(v)).collect();
-        let made = [Rdm::from_condensed(rdm.upper().to_vec()), Rdm::from_square(&square), Rdm::from_square(&doubled)];
+        let made = [Rdm::from_condensed(rdm.upper().to_vec()), Rdm::<f32>::from_square(&square), Rdm::<f32>::from_square(&doubled)];
         for made in made {
             let made = made.expect("in order");
             prop_assert_eq!(made.images(), images);

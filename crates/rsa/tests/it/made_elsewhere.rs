@@ -14,7 +14,7 @@ fn condensed_matrices_out_of_order_are_refused() {
 
 #[test]
 fn square_matrices_out_of_order_are_refused() {
-    let error = |values: &[f64]| Rdm::from_square(values).unwrap_err();
+    let error = |values: &[f64]| Rdm::<f32>::from_square(values).unwrap_err();
     assert_eq!(error(&[]), MatrixError::NotSquare { values: 0 });
     assert_eq!(error(&[0.0, 1.0, 1.0]), MatrixError::NotSquare { values: 3 });
     assert_eq!(error(&[0.0, 1.0, 1.5, 0.0]), MatrixError::NotSymmetric { i: 0, j: 1, above: 1.0, below: 1.5 });
@@ -26,8 +26,8 @@ fn square_matrices_out_of_order_are_refused() {
 #[test]
 fn rounding_is_no_disorder() {
     let square = [0.0, 1.0, 2.0, 1.0 + 1e-7, -1e-16, 3.0, 2.0, 3.0 - 1e-7, 1e-9];
-    assert_eq!(Rdm::from_square(&square).expect("in order").upper(), [1.0, 2.0, 3.0]);
-    assert_eq!(Rdm::from_square(&[0.0_f32]).expect("one image").images(), 1);
+    assert_eq!(Rdm::<f32>::from_square(&square).expect("in order").upper(), [1.0, 2.0, 3.0]);
+    assert_eq!(Rdm::<f32>::from_square(&[0.0_f32]).expect("one image").images(), 1);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod exact;
 mod fixtures;
 mod laws;
 mod made_elsewhere;
+mod near_equal;
 mod rdm;
 mod threads;
 

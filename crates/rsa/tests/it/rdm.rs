@@ -8,7 +8,7 @@ use crate::{naive_upper, noise, rectified, scale};
 #[track_caller]
 fn check(values: &[f32], features: usize) {
     for distance in Distance::ALL {
-        let rdm = Rdm::of(values, features, distance).expect("in order");
+        let rdm = Rdm::<f32>::of(values, features, distance).expect("in order");
         let naive = naive_upper(values, features, distance);
         assert_eq!(rdm.images(), values.len() / features);
         assert_eq!(rdm.upper().len(), naive.len());
@@ -53,13 +53,13 @@ fn close_patterns_far_from_the_mean() {
     }
 }
 
-/// Squares of the largest and the smallest values are beyond single precision.
+/// Squares of the largest and the smallest values are beyond single precision, and what is beyond it is refused rather than said wrong.
 #[test]
 fn very_large_and_very_small_values() {
-    for unit in [1e30, 1e-30, f32::from_bits(1)] {
+    for unit in [1e30, 1e-30] {
         let values: Vec<f32> = noise(200, 1).iter().map(|v| (v * 100.0).floor() * unit).collect();
         for distance in [Distance::Correlation, Distance::Cosine, Distance::Euclidean] {
-            let rdm = Rdm::of(&values, 10, distance).expect("in order");
+            let rdm = Rdm::<f32>::of(&values, 10, distance).expect("in order");
             let naive = naive_upper(&values, 10, distance);
             let scale = scale(&naive, distance);
             for (&ours, theirs) in rdm.upper().iter().zip(naive) {
@@ -70,10 +70,38 @@ fn very_large_and_very_small_values() {
             }
         }
     }
-    let far = Rdm::of(&[3e38, 0.0, -3e38, 0.0], 2, Distance::Euclidean);
-    assert_eq!(far.unwrap_err(), PatternsError::TooFarApart);
-    let far = Rdm::of(&[1e20, 0.0, 0.0, 0.0], 2, Distance::SquaredEuclidean);
-    assert_eq!(far.unwrap_err(), PatternsError::TooFarApart);
+}
+
+#[test]
+fn distances_beyond_a_number_are_refused() {
+    let far = PatternsError::TooFarApart { most: f64::from(f32::MAX) };
+    let close = PatternsError::TooClose { least: f64::from(f32::MIN_POSITIVE) };
+    let error = |values: &[f32], distance| Rdm::<f32>::of(values, 2, distance).unwrap_err();
+    assert_eq!(error(&[3e38, 0.0, -3e38, 0.0], Distance::Euclidean), far);
+    assert_eq!(error(&[1e20, 0.0, 0.0, 0.0], Distance::SquaredEuclidean), far);
+    for tiny in [1e-25, 1e-22, 3e-20, 1e-40] {
+        assert_eq!(error(&[1.0, tiny, 1.0, 0.0], Distance::SquaredEuclidean), close);
+    }
+    assert_eq!(error(&[f32::from_bits(3), 0.0, 0.0, 0.0], Distance::Euclidean), close);
+
+    // double precision can say them
+    let doubles = |values: &[f32], distance| Rdm::<f64>::of(values, 2, distance).expect("in order").upper().to_vec();
+    assert_eq!(doubles(&[3e38, 0.0, -3e38, 0.0], Distance::Euclidean), [2.0 * f64::from(3e38_f32)]);
+    assert_eq!(doubles(&[1e-25, 0.0, 0.0, 0.0], Distance::SquaredEuclidean), [f64::from(1e-25_f32).powi(2)]);
+
+    // and has its own limits
+    let error = |values: &[f64], distance| Rdm::<f64>::of(values, 2, distance).unwrap_err();
+    assert_eq!(error(&[1e200, 0.0, 0.0, 0.0], Distance::SquaredEuclidean), PatternsError::TooFarApart { most: f64::MAX });
+    for (value, other) in [(1e-170, 0.0), (1e-200, 1.0), (5e-324, 0.0)] {
+        let error = error(&[value, other, 0.0, other], Distance::SquaredEuclidean);
+        assert_eq!(error, PatternsError::TooClose { least: f64::MIN_POSITIVE });
+    }
+    assert_eq!(error(&[1e308, 0.0, -1e308, 0.0], Distance::Euclidean), PatternsError::TooFarApart { most: f64::MAX });
+    let euclidean = |values: &[f64]| Rdm::<f64>::of(values, 2, Distance::Euclidean).expect("in order").upper()[0];
+    assert_eq!(euclidean(&[1e-200, 1.0, 0.0, 1.0]), 1e-200);
+    for unit in [1e-300, 1e300] {
+        assert!((euclidean(&[3.0 * unit, 4.0 * unit, 0.0, 0.0]) / (5.0 * unit) - 1.0).abs() < 1e-15);
+    }
 }
 
 #[test]
@@ -81,7 +109,7 @@ fn equal_patterns_are_no_distance_apart() {
     let pattern = noise(100, 1);
     let values = [pattern.clone(), noise(100, 2), pattern].concat();
     for distance in [Distance::Euclidean, Distance::SquaredEuclidean] {
-        let rdm = Rdm::of(&values, 100, distance).expect("in order");
+        let rdm = Rdm::<f32>::of(&values, 100, distance).expect("in order");
         assert_eq!(rdm.upper()[1], 0.0);
         assert_eq!(rdm.upper()[0], rdm.upper()[2]);
         assert!(rdm.upper()[0] > 1.0);
@@ -104,20 +132,27 @@ fn equal_and_opposite_patterns() {
 #[test]
 fn zero_patterns_have_no_direction() {
     let values = [0.0, -0.0, 1.0, 1.0, 2.0, 0.0];
-    let undefined = Distance::ALL.map(|distance| Rdm::of(&values, 2, distance).expect("in order").constant().to_vec());
+    let undefined = Distance::ALL.map(|distance| Rdm::<f32>::of(&values, 2, distance).expect("in order").constant().to_vec());
     assert_eq!(undefined, [vec![0, 1], vec![0], vec![], vec![]]);
-    let rdm = Rdm::of(&values, 2, Distance::Cosine).expect("in order");
+    let rdm = Rdm::<f32>::of(&values, 2, Distance::Cosine).expect("in order");
     assert_eq!([(0, 1), (0, 2)].map(|(i, j)| rdm.get(i, j)), [None, None]);
     assert!((rdm.get(1, 2).expect("defined") - (1.0 - 0.5_f32.sqrt())).abs() < 1e-6);
 }
 
 #[test]
 fn patterns_out_of_order_are_refused() {
-    let error = |values: &[f32], features| Rdm::of(values, features, Distance::Cosine).unwrap_err();
+    let error = |values: &[f32], features| Rdm::<f32>::of(values, features, Distance::Cosine).unwrap_err();
     assert_eq!(error(&[1.0], 0), PatternsError::NoFeatures);
     assert_eq!(error(&[1.0, 2.0, 3.0], 2), PatternsError::Torn { values: 3, features: 2 });
     let infinite = error(&[1.0, 2.0, 3.0, f32::INFINITY], 2);
-    assert_eq!(infinite, PatternsError::NotFinite { image: 1, feature: 1, value: f32::INFINITY });
+    assert_eq!(infinite, PatternsError::NotFinite { image: 1, feature: 1, value: f64::INFINITY });
     assert_eq!(infinite.to_string(), "feature 1 of image 1 is inf (counted from 0)");
+    let far = PatternsError::TooFarApart { most: f64::from(f32::MAX) };
+    assert_eq!(
+        far.to_string(),
+        "some patterns are further apart than single precision can say (3.4e38); scale the values down, or ask for double precision"
+    );
+    let close = PatternsError::TooClose { least: f64::MIN_POSITIVE };
+    assert_eq!(close.to_string(), "some patterns are closer together than double precision can say (2.2e-308); scale the values up");
     assert_eq!(error(&vec![0.0; 65_537], 1), PatternsError::TooManyImages { images: 65_537 });
 }

@@ -1,0 +1,89 @@
+//! Which patterns are equal, as far as rounding lets anyone tell, and that their distances tie.
+
+use rayon::prelude::*;
+
+use crate::{
+    real::Real,
+    seen::Seen,
+    triangle::{position, row_start},
+};
+
+/// How far two patterns may differ by rounding alone. Their correlation or cosine distance is then exactly 0, and they have the same
+/// distances to all others.
+///
+/// Brought to length 1, two patterns differ by rounding where the length of the difference is at most `(κ + λ) ε`. `κ` and `λ` say how
+/// much longer each pattern was before its mean was taken away (1 or more). There are two `ε`:
+/// - `F 2^-53`, with F features: the rounding of the computation itself.
+/// - 2^-24 for values in single precision, 2^-53 in double: the rounding of the values. It is asked only of pairs that are a millionth
+///   as far apart as patterns are from their mean. Where all patterns are nearly one, the last digits are all there is to judge by.
+///
+/// Euclidean distances need none of this: the difference of equal values is 0.
+pub(crate) struct Equal {
+    stretches: Vec<f64>,
+    of_computation: f64,
+    of_values: f64,
+    much_closer_squared: f64,
+}
+
+impl Equal {
+    /// For patterns with this mean square of their distance from what they have in common.
+    pub(crate) fn new<T: Real>(seen: &Seen<'_, T>, spread_squared: f64) -> Equal {
+        Equal {
+            stretches: seen.changes.iter().map(|change| change.stretch).collect(),
+            of_computation: seen.patterns.features as f64 * f64::ROUNDING,
+            of_values: T::ROUNDING,
+            much_closer_squared: 1e-12 * spread_squared,
+        }
+    }
+
+    /// Are these equal, with this squared length of their difference?
+    pub(crate) fn are(&self, i: usize, j: usize, squared: f64) -> bool {
+        let within = |rounding: f64| squared <= ((self.stretches[i] + self.stretches[j]) * rounding).powi(2);
+        within(self.of_computation) || squared <= self.much_closer_squared && within(self.of_values)
+    }
+}
+
+/// Gives each pattern the distances of the first one that it is equal to, so that what is equal ties everywhere.
+pub(crate) fn tie_equal<O: Real>(upper: &mut [O], images: usize) {
+    let first = first_equals(upper, images);
+    if first.iter().enumerate().all(|(image, &first)| image == first) {
+        return;
+    }
+    // Distances between first ones stay as they are, so others can be copied from them in any order.
+    for i in 0..images {
+        for j in i + 1..images {
+            let (a, b) = (first[i], first[j]);
+            if (a, b) != (i, j) {
+                upper[position(images, i, j)] = if a == b { O::default() } else { upper[position(images, a, b)] };
+            }
+        }
+    }
+}
+
+/// The first image that each is equal to: itself as a rule.
+fn first_equals<O: Real>(upper: &[O], images: usize) -> Vec<usize> {
+    let row = |i: usize| &upper[row_start(images, i)..row_start(images, i + 1)];
+    let is_zero = |distance: &O| *distance == O::default();
+    let rows: Vec<usize> = (0..images).into_par_iter().filter(|&i| row(i).iter().any(is_zero)).collect();
+    let mut first: Vec<usize> = (0..images).collect();
+    for i in rows {
+        if first[i] == i {
+            let equal = row(i).iter().enumerate().filter(|(_, distance)| is_zero(distance));
+            equal.for_each(|(k, _)| first[i + 1 + k] = first[i + 1 + k].min(i));
+        }
+    }
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_equal_has_the_distances_of_the_first() {
+        // images 0, 2 and 3 are equal, though 2 and 3 were found to be a little apart
+        let mut upper = [0.5, 0.0, 0.0, 0.7, 0.51, 0.52, 0.9, 1e-9, 0.71, 0.72];
+        tie_equal(&mut upper, 5);
+        assert_eq!(upper, [0.5, 0.0, 0.0, 0.7, 0.5, 0.5, 0.9, 0.0, 0.7, 0.7]);
+    }
+}

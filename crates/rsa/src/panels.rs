@@ -1,0 +1,92 @@
+//! Patterns laid out for multiplication.
+
+use rayon::prelude::*;
+
+use crate::{real::Real, seen::Seen};
+
+/// Vectors in a panel: the width of the product's tiles.
+pub(crate) const PANEL: usize = 16;
+
+/// Vectors in panels of [`PANEL`], side by side: number k of all vectors of a panel lie together, so that products read
+/// memory in order. Vectors missing in the last panel are zeros.
+pub(crate) struct Panels<N> {
+    /// Number of vectors.
+    pub(crate) vectors: usize,
+    /// Numbers in each.
+    pub(crate) depth: usize,
+    values: Vec<[N; PANEL]>,
+}
+
+impl<N: Real> Panels<N> {
+    /// One vector for each image: `number(feature, value)` of its pattern's values as the distance sees them.
+    pub(crate) fn of_images<T: Real>(seen: &Seen<'_, T>, number: impl Fn(usize, f64) -> N + Sync) -> Panels<N> {
+        let (images, depth) = (seen.patterns.images, seen.patterns.features);
+        let mut values = vec![[N::default(); PANEL]; images.div_ceil(PANEL) * depth];
+        let of_panel = seen.patterns.values.par_chunks(PANEL * depth).zip(seen.changes.par_chunks(PANEL));
+        values.par_chunks_mut(depth).zip(of_panel).for_each(|(panel, (patterns, changes))| {
+            // A few features of all patterns at a time, so that each piece of the panel is written while it is in cache.
+            for (start, rows) in (0..depth).step_by(PANEL).zip(panel.chunks_mut(PANEL)) {
+                for (place, (pattern, change)) in patterns.chunks_exact(depth).zip(changes).enumerate() {
+                    for (k, to) in (start..).zip(rows.iter_mut()) {
+                        to[place] = number(k, change.of(pattern[k].into()));
+                    }
+                }
+            }
+        });
+        Panels { vectors: images, depth, values }
+    }
+
+    /// One vector for each feature: `number(feature, value)` of its values for all images.
+    pub(crate) fn of_features<T: Real>(seen: &Seen<'_, T>, number: impl Fn(usize, f64) -> N + Sync) -> Panels<N> {
+        let (features, depth) = (seen.patterns.features, seen.patterns.images);
+        let mut values = vec![[N::default(); PANEL]; features.div_ceil(PANEL) * depth];
+        values.par_chunks_mut(depth).enumerate().for_each(|(index, panel)| {
+            let first = index * PANEL;
+            for (image, row) in panel.iter_mut().enumerate() {
+                let values = &seen.patterns.pattern(image)[first..features.min(first + PANEL)];
+                for ((k, to), &value) in (first..).zip(row.iter_mut()).zip(values) {
+                    *to = number(k, seen.changes[image].of(value.into()));
+                }
+            }
+        });
+        Panels { vectors: features, depth, values }
+    }
+
+    /// Number of panels.
+    pub(crate) fn count(&self) -> usize {
+        self.vectors.div_ceil(PANEL)
+    }
+
+    /// One panel.
+    pub(crate) fn panel(&self, index: usize) -> &[[N; PANEL]] {
+        &self.values[index * self.depth..(index + 1) * self.depth]
+    }
+
+    /// The squared length of each vector, as it was rounded.
+    pub(crate) fn squared_lengths(&self) -> Vec<f64> {
+        let squares = |panel: usize| {
+            let mut sums = [0.0; PANEL];
+            for row in self.panel(panel) {
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value.into() * value.into());
+            }
+            sums
+        };
+        let mut squares: Vec<f64> = (0..self.count()).into_par_iter().flat_map_iter(squares).collect();
+        squares.truncate(self.vectors);
+        squares
+    }
+
+    /// The sum of each vector.
+    pub(crate) fn sums(&self) -> Vec<f64> {
+        let sums = |panel: usize| {
+            let mut sums = [0.0; PANEL];
+            for row in self.panel(panel) {
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value.into());
+            }
+            sums
+        };
+        let mut all: Vec<f64> = (0..self.count()).into_par_iter().flat_map_iter(sums).collect();
+        all.truncate(self.vectors);
+        all
+    }
+}

@@ -1,0 +1,146 @@
+//! Patterns as a distance sees them: rid of what it does not see, in double precision.
+
+use rayon::prelude::*;
+
+use crate::{
+    distance::Distance,
+    patterns::{Patterns, sum, sum_of_both},
+    real::Real,
+};
+
+/// Patterns as a distance sees them: of each value its `mean` is taken away (for correlation), and what is left is divided by its pattern's
+/// length (for correlation and cosine). Each value is worked out when it is asked for; only what concerns whole patterns is kept.
+///
+/// The distances are then all one: half the squared length of a difference, the squared length, or the length.
+pub(crate) struct Seen<'a, T> {
+    pub(crate) patterns: Patterns<'a, T>,
+    /// A power of two that all values are multiplied with first, so that no square is too large or too small.
+    pub(crate) unit: f64,
+    /// What is done to each pattern.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// What is done to a pattern: `(value * unit - mean) * factor`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change {
+    unit: f64,
+    mean: f64,
+    factor: f64,
+    /// How much longer the pattern is as it was given than what is left of it, at least 1: by so much more the rounding of its
+    /// values shows. 0 where patterns are taken as they are.
+    pub(crate) stretch: f64,
+    /// A constant pattern has no correlation, a zero pattern no angle.
+    pub(crate) is_nothing: bool,
+}
+
+impl Change {
+    pub(crate) fn of(self, value: f64) -> f64 {
+        (value * self.unit - self.mean) * self.factor
+    }
+}
+
+/// What is left of a constant pattern, in parts of its mean, is rounding of the mean alone.
+const OF_ROUNDING: f64 = 8.0 * f64::EPSILON;
+
+impl<'a, T: Real> Seen<'a, T> {
+    pub(crate) fn by(distance: Distance, patterns: Patterns<'a, T>) -> Seen<'a, T> {
+        let images = patterns.values.par_chunks(patterns.features);
+        match distance {
+            Distance::Correlation | Distance::Cosine => {
+                let changes = images.map(|pattern| unit_length(pattern, distance == Distance::Correlation)).collect();
+                Seen { patterns, unit: 1.0, changes }
+            }
+            Distance::Euclidean | Distance::SquaredEuclidean => {
+                let unit = unit_of(images.map(largest).reduce(|| 0.0, f64::max));
+                let as_is = Change { unit, mean: 0.0, factor: 1.0, stretch: 0.0, is_nothing: false };
+                Seen { patterns, unit, changes: vec![as_is; patterns.images] }
+            }
+        }
+    }
+
+    /// The images that have nothing to be seen of, ascending.
+    pub(crate) fn nothing(&self) -> Vec<usize> {
+        (0..self.patterns.images).filter(|&image| self.changes[image].is_nothing).collect()
+    }
+
+    /// The squared length of the difference of two patterns, with a small error of its own, however close they are.
+    pub(crate) fn squared_difference(&self, i: usize, j: usize) -> f64 {
+        let [(a, x), (b, y)] = [i, j].map(|image| (self.patterns.pattern(image), self.changes[image]));
+        sum_of_both(a, b, |a, b| {
+            let difference = x.of(a.into()) - y.of(b.into());
+            difference * difference
+        })
+    }
+
+    /// The length of the difference of two patterns whose square is too small for a number.
+    pub(crate) fn length_of_tiny_difference(&self, i: usize, j: usize) -> f64 {
+        let [(a, x), (b, y)] = [i, j].map(|image| (self.patterns.pattern(image), self.changes[image]));
+        let differences = || a.iter().zip(b).map(|(&a, &b)| (x.of(a.into()) - y.of(b.into())).abs());
+        let largest = differences().fold(0.0, f64::max);
+        if largest == 0.0 { 0.0 } else { differences().map(|d| (d / largest).powi(2)).sum::<f64>().sqrt() * largest }
+    }
+
+    /// What all patterns have in common: the mean of each feature.
+    pub(crate) fn mean_pattern(&self) -> Vec<f64> {
+        /// Features that one thread takes through all images: what it reads of a pattern fills a line of the cache.
+        const FEATURES: usize = 64;
+        let Patterns { images, features, .. } = self.patterns;
+        let mut mean = vec![0.0; features];
+        mean.par_chunks_mut(FEATURES).zip((0..features).into_par_iter().step_by(FEATURES)).for_each(|(mean, first)| {
+            for (image, change) in self.changes.iter().enumerate() {
+                let values = &self.patterns.pattern(image)[first..first + mean.len()];
+                mean.iter_mut().zip(values).for_each(|(sum, &value)| *sum += change.of(value.into()));
+            }
+            mean.iter_mut().for_each(|sum| *sum /= images as f64);
+        });
+        mean
+    }
+
+    /// The mean over the patterns of their squared distance from what they have in common.
+    pub(crate) fn spread_squared(&self, mean: &[f64]) -> f64 {
+        let Patterns { images, features, .. } = self.patterns;
+        let away = |(pattern, change): (&[T], &Change)| {
+            let mut squares = 0.0;
+            for (values, mean) in pattern.chunks(16).zip(mean.chunks(16)) {
+                squares += values.iter().zip(mean).map(|(&value, mean)| (change.of(value.into()) - mean).powi(2)).sum::<f64>();
+            }
+            squares
+        };
+        let squares: Vec<f64> = self.patterns.values.par_chunks(features).zip(&self.changes).map(away).collect();
+        squares.iter().sum::<f64>() / images.max(1) as f64
+    }
+}
+
+/// How a pattern is brought to length 1, about its mean or as it is.
+fn unit_length<T: Real>(pattern: &[T], centred: bool) -> Change {
+    let unit = unit_of(largest(pattern));
+    let value = |value: T| value.into() * unit;
+    let mut mean = 0.0;
+    if centred {
+        let features = pattern.len() as f64;
+        mean = sum(pattern, value) / features;
+        mean += sum(pattern, |v| value(v) - mean) / features; // what rounding left of it
+    }
+    let farthest = pattern.iter().map(|&v| (value(v) - mean).abs()).fold(0.0, f64::max);
+    if farthest <= OF_ROUNDING * mean.abs() {
+        return Change { unit, mean, factor: 0.0, stretch: 1.0, is_nothing: true };
+    }
+    let length = sum(pattern, |v| (value(v) - mean) * (value(v) - mean)).sqrt();
+    let whole = sum(pattern, |v| value(v) * value(v)).sqrt();
+    Change { unit, mean, factor: 1.0 / length, stretch: whole / length, is_nothing: false }
+}
+
+fn largest<T: Real>(values: &[T]) -> f64 {
+    values.iter().fold(0.0, |largest, &value| largest.max(value.into().abs()))
+}
+
+/// A power of two by which numbers up to the `largest` can be squared and summed: 1 for all that single precision holds.
+fn unit_of(largest: f64) -> f64 {
+    match largest {
+        0.0 => 1.0,
+        ..1e-290 => 2.0_f64.powi(1000),
+        ..1e-140 => 2.0_f64.powi(500),
+        1e140.. => 2.0_f64.powi(-540),
+        _ => 1.0,
+    }
+}
