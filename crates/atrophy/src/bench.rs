@@ -168,7 +168,7 @@ impl Rsa {
         let (images, features) = (self.images as usize, self.features as usize);
         let timed = |values: Vec<f32>| {
             let start = Instant::now();
-            let rdm = rsa::Rdm::of(&values, features, rsa::Distance::Correlation)
+            let rdm = rsa::Rdm::<f32>::of(&values, features, rsa::Distance::Correlation)
                 .or_trouble(Exit::Failed, || "the benchmark".to_owned());
             rdm.map(|rdm| (rdm, start.elapsed().as_secs_f64()))
         };

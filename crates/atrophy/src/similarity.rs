@@ -108,7 +108,7 @@ impl RdmRequest {
         if let Some(labels) = &self.labels {
             patterns = sorted(&patterns, features, &arrays::read_labels(labels)?, labels)?;
         }
-        let rdm = Rdm::of(&patterns, features, self.distance).or_trouble(Exit::Data, || self.activations.to_string())?;
+        let rdm: Rdm = Rdm::of(&patterns, features, self.distance).or_trouble(Exit::Data, || self.activations.to_string())?;
         let images = rdm.images();
         if images < 2 {
             return Err(Trouble::new(Exit::Data, format!("{}: one image has no pair; give at least two", self.activations)));

@@ -15,6 +15,7 @@
 //! | dense layer, with bias and ReLU | [`dense()`] | [`dense_back`] |
 //! | SGD step with lost weights held at 0 (a pruning mask) | [`descend`] | |
 //! | products of sixteen vectors with sixteen, in single and in double precision, and squared differences | [`add_panel_products`], [`add_panel_products_f64`], [`add_panel_squared_differences`] | |
+//! | squared difference of two vectors | [`squared_difference`] | |
 //!
 //! ```
 //! use kernels::{Convolution, Maps, convolve, convolve_back, pool};
@@ -97,7 +98,7 @@ pub use normalisation::pooled::{normalise_by_batch_and_pool, normalise_by_batch_
 pub use normalisation::{
     Normalisation, NormalisationGradients, Normalised, normalise_by, normalise_by_batch, normalise_by_batch_back,
 };
-pub use panel::{add_panel_products, add_panel_products_f64, add_panel_squared_differences};
+pub use panel::{add_panel_products, add_panel_products_f64, add_panel_squared_differences, squared_difference};
 pub use pool::{pool, pool_back};
 pub use processor::processor;
 pub use simd::{Simd, SimdError};

@@ -41,6 +41,16 @@ pub fn add_panel_squared_differences(a: &[[f64; BLOCK]], b: &[[f64; BLOCK]], sum
     Simd::current().run(Doubles::<true> { a, b, sums, row });
 }
 
+/// The sum of `(p a - q b + shift)²` over the values of two vectors: the squared length of their difference, after each was scaled and
+/// the two shifted against each other. In double precision, with the same bits on every processor.
+///
+/// # Panics
+/// If the vectors are not equally long.
+pub fn squared_difference<T: Copy + Into<f64>>(a: &[T], b: &[T], p: f64, q: f64, shift: f64) -> f64 {
+    assert_eq!(a.len(), b.len(), "the vectors are not equally long");
+    Simd::current().run(Difference { a, b, p, q, shift })
+}
+
 fn check(a: usize, b: usize, sums: &[f64], row: usize) {
     assert_eq!(a, b, "the panels are not equally deep");
     assert!(row >= BLOCK && sums.len() >= (BLOCK - 1) * row + BLOCK, "sixteen rows of sixteen sums");
@@ -100,5 +110,34 @@ impl<const DIFFERENCES: bool> Work for Doubles<'_, DIFFERENCES> {
                 sums[..BLOCK].iter_mut().zip(tile).for_each(|(sum, tile)| *sum += tile);
             }
         }
+    }
+}
+
+struct Difference<'a, T> {
+    a: &'a [T],
+    b: &'a [T],
+    p: f64,
+    q: f64,
+    shift: f64,
+}
+
+impl<T: Copy + Into<f64>> Work for Difference<'_, T> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> f64 {
+        let Difference { a, b, p, q, shift } = self;
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<BLOCK>(), b.as_chunks::<BLOCK>());
+        let mut sums = [0.0_f64; BLOCK];
+        for (a, b) in a.iter().zip(b) {
+            for (sum, (&a, &b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+                let difference = p * a.into() - q * b.into() + shift;
+                *sum += difference * difference;
+            }
+        }
+        for (sum, (&a, &b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+            let difference = p * a.into() - q * b.into() + shift;
+            *sum += difference * difference;
+        }
+        sums.iter().sum()
     }
 }

@@ -57,12 +57,18 @@ impl fmt::Display for Distance {
     }
 }
 
-/// Up to so many differences (pairs x features) cost some hundredths of a second, and all pairs are taken by them.
-const LITTLE: usize = 1 << 29;
+/// Up to so many differences (pairs x features) cost less than a tenth of a second, and all pairs are taken by them.
+const LITTLE: usize = 1 << 30;
+
+/// So few features cost no more than what else is done for each pair.
+const FEW: usize = 16;
 
 /// Where a squared distance is less than this share of the squared lengths it is a difference of, rounding would show, and it is
 /// computed from the values themselves.
 const CLOSE: f64 = 0.01;
+
+/// The same where its root is wanted, in which rounding shows earlier.
+const CLOSE_FOR_A_ROOT: f64 = 0.04;
 
 /// Squares below this have lost digits, or are 0 for what is not.
 const TINY: f64 = 1e-280;
@@ -93,7 +99,7 @@ impl Distance {
         let mean = seen.mean_pattern();
         let spread_squared = seen.spread_squared(&mean);
         let equal = Equal::new(seen, spread_squared);
-        if by_differences || O::ROUNDING < f32::ROUNDING || few(seen.patterns.images, seen.patterns.features) {
+        if by_differences || O::ROUNDING < f32::ROUNDING || cost_little(seen.patterns.images, seen.patterns.features) {
             let panels: Panels<f64> = Panels::of_images(seen, |_, value| value);
             upper_of(&panels, kernels::add_panel_squared_differences, |i, j, squared| self.finish(seen, &equal, i, j, squared))
         } else {
@@ -107,10 +113,11 @@ impl Distance {
         let scale = if root_mean_square > 0.0 { root_mean_square } else { 1.0 };
         let panels: Panels<f32> = Panels::of_images(seen, |feature, value| ((value - mean[feature]) / scale) as f32);
         let squares = panels.squared_lengths();
+        let close = if self == Distance::Euclidean { CLOSE_FOR_A_ROOT } else { CLOSE };
         upper_of(&panels, f32::ADD_PRODUCTS, |i, j, product| {
             let together = squares[i] + squares[j];
             let squared = together - 2.0 * product;
-            let is_close = squared <= CLOSE * together;
+            let is_close = squared <= close * together;
             self.finish(seen, equal, i, j, if is_close { seen.squared_difference(i, j) } else { squared * scale * scale })
         })
     }
@@ -133,8 +140,9 @@ fn square(length: f64) -> f64 {
     if length == 0.0 { 0.0 } else { (length * length).max(f64::from_bits(1)) }
 }
 
-fn few(images: usize, features: usize) -> bool {
-    images.saturating_mul(images) / 2 <= LITTLE / features.max(1)
+/// Whether all pairs can be taken by their differences at little cost.
+fn cost_little(images: usize, features: usize) -> bool {
+    features <= FEW || images.saturating_mul(images) / 2 <= LITTLE / features
 }
 
 /// That all distances are in the range of their numbers.
@@ -179,24 +187,36 @@ mod tests {
         })
     }
 
-    /// What products in single precision say must be what differences in double precision say: within 1e-6 of the spread squared
-    /// (or the spread, of a length), with the same ranks and ties.
+    /// What products in single precision say must be what differences in double precision say: within 1e-6 of the two patterns' mean
+    /// squared distance from what all have in common (or its root, of a length), with the same ranks and ties.
     fn check(values: &[f32], features: usize) -> Result<(), TestCaseError> {
         let patterns = Patterns::check(values, features).expect("in order");
-        for distance in Distance::ALL {
+        for distance in [Distance::Euclidean, Distance::SquaredEuclidean, Distance::Correlation, Distance::Cosine] {
             let seen = Seen::by(distance, patterns);
             let mean = seen.mean_pattern();
             let spread_squared = seen.spread_squared(&mean);
             let equal = Equal::new(&seen, spread_squared);
             let products: Vec<f32> = distance.by_products(&seen, &equal, &mean, spread_squared);
             let differences: Vec<f64> = distance.of_any(&seen, true);
-            let scale = if distance == Distance::Euclidean { spread_squared.sqrt() } else { spread_squared };
-            for (ours, right) in products.iter().zip(&differences) {
-                let error = (f64::from(*ours) - right).abs();
-                prop_assert!(error <= 1e-6 * scale + 6e-8 * right, "{distance}: {ours} and {right}, spread {scale}");
+            let root = |squared: f64| if distance == Distance::Euclidean { squared.sqrt() } else { squared };
+            let away = |image: usize| -> f64 {
+                let values = patterns.pattern(image).iter().map(|&value| seen.changes[image].of(value.into()));
+                values.zip(&mean).map(|(value, mean)| (value - mean).powi(2)).sum()
+            };
+            let away: Vec<f64> = (0..patterns.images).map(away).collect();
+            let pairs = (0..patterns.images).flat_map(|i| (i + 1..patterns.images).map(move |j| (i, j)));
+            for ((i, j), (ours, right)) in pairs.zip(products.iter().zip(&differences)) {
+                let (error, spread) = ((f64::from(*ours) - right).abs(), root((away[i] + away[j]) / 2.0));
+                prop_assert!(error <= 1e-6 * spread + 6e-8 * right, "{distance}: {ours} and {right}, spread {spread}");
+            }
+            let scale = root(spread_squared);
+            // Closer than this, values of single precision are steps of their last digit, and distances tie by the thousand.
+            let length = patterns.values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / patterns.images as f64;
+            if distance == Distance::Euclidean && spread_squared < 1e-13 * length {
+                return Ok(());
             }
             // a matrix to compare with: the same images by other features
-            let other: Vec<f64> = differences.iter().enumerate().map(|(k, d)| d / scale + (k * k % 97) as f64 / 50.0).collect();
+            let other: Vec<f64> = differences.iter().enumerate().map(|(k, d)| d / scale.max(1e-300) + (k * k % 97) as f64 / 50.0).collect();
             let doubled: Vec<f64> = products.iter().map(|&d| f64::from(d)).collect();
             let [a, b] = [&doubled, &differences].map(|matrix| correlate(matrix, &other, Method::TauB));
             prop_assert_eq!(a.is_some(), b.is_some());

@@ -113,14 +113,3 @@ pub(crate) fn sum<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
     sums.iter_mut().zip(rest).for_each(|(sum, &value)| *sum += term(value));
     sums.iter().sum()
 }
-
-/// The sum of `term(a, b)` over two vectors.
-pub(crate) fn sum_of_both<T: Copy>(a: &[T], b: &[T], term: impl Fn(T, T) -> f64) -> f64 {
-    let mut sums = [0.0; LANES];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    for (a, b) in a.iter().zip(b) {
-        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (&a, &b))| *sum += term(a, b));
-    }
-    sums.iter_mut().zip(a_rest.iter().zip(b_rest)).for_each(|(sum, (&a, &b))| *sum += term(a, b));
-    sums.iter().sum()
-}

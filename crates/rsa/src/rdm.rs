@@ -84,10 +84,10 @@ impl<T: Real> Rdm<T> {
     /// [has no distance](Self::constant) hold NaN.
     ///
     /// # How exact
-    /// - In single precision errors are below 1e-6, in parts of the spread of the patterns: for the Euclidean distance, the root of
-    ///   their mean squared distance from their mean; for its square, the square of this; for correlation and cosine the same of the
-    ///   patterns brought to length 1, which is 1 at most. So patterns that are nearly one, as of a network that has lost most of its
-    ///   synapses, are told apart as well as others. Where all pairs x features are at most 2^29, each distance is that of double
+    /// - In single precision errors are below 1e-6 in parts of the spread of the two patterns: their mean squared distance from what all
+    ///   patterns have in common, or its root for the Euclidean distance. For correlation and cosine this is that of patterns brought to
+    ///   length 1, so 1 at most. Patterns that are nearly one, as of a network that has lost most of its synapses, are so told
+    ///   apart as well as others. Where pairs x features are at most 2^30, or there are 16 features or fewer, each distance is that of double
     ///   precision, rounded.
     /// - In double precision (`Rdm<f64>`) all is computed by differences in double precision.
     /// - Distances of whole numbers up to 256 (ratings, counts, bytes) are exact but for the last rounding; Euclidean ones of any.

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::{
     distance::Distance,
-    patterns::{Patterns, sum, sum_of_both},
+    patterns::{Patterns, sum},
     real::Real,
 };
 
@@ -66,10 +66,8 @@ impl<'a, T: Real> Seen<'a, T> {
     /// The squared length of the difference of two patterns, with a small error of its own, however close they are.
     pub(crate) fn squared_difference(&self, i: usize, j: usize) -> f64 {
         let [(a, x), (b, y)] = [i, j].map(|image| (self.patterns.pattern(image), self.changes[image]));
-        sum_of_both(a, b, |a, b| {
-            let difference = x.of(a.into()) - y.of(b.into());
-            difference * difference
-        })
+        let shift = y.mean * y.factor - x.mean * x.factor;
+        kernels::squared_difference(a, b, x.unit * x.factor, y.unit * y.factor, shift)
     }
 
     /// The length of the difference of two patterns whose square is too small for a number.

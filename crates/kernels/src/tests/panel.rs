@@ -1,5 +1,5 @@
 use super::{assert_close, available, numbers};
-use crate::{add_panel_products, add_panel_products_f64, add_panel_squared_differences};
+use crate::{add_panel_products, add_panel_products_f64, add_panel_squared_differences, squared_difference};
 
 /// The depths that are tried.
 const DEPTHS: [usize; 5] = [0, 1, 2, 17, 256];
@@ -53,4 +53,25 @@ fn panels_of_different_depth_are_refused() {
 #[should_panic(expected = "sixteen rows")]
 fn too_few_sums_are_refused() {
     add_panel_products(&[], &[], &mut [0.0; 255], 16);
+}
+
+/// In the order of sixteen sums, and so to the last bit; equal vectors are no distance apart.
+#[test]
+fn differences_of_two_vectors() {
+    for length in [0, 1, 15, 16, 100] {
+        let [a, b] = [1, 2].map(|seed| numbers(seed, length));
+        let mut sums = [0.0; 16];
+        for k in 0..length {
+            let difference = 0.3 * f64::from(a[k]) - 0.7 * f64::from(b[k]) + 0.1;
+            sums[k % 16] += difference * difference;
+        }
+        let doubles = [&a, &b].map(|v| v.iter().map(|&v| f64::from(v)).collect::<Vec<_>>());
+        for simd in available() {
+            simd.force(|| {
+                assert_eq!(squared_difference(&a, &b, 0.3, 0.7, 0.1), sums.iter().sum::<f64>(), "{length} long, {simd:?}");
+                assert_eq!(squared_difference(&doubles[0], &doubles[1], 0.3, 0.7, 0.1), sums.iter().sum::<f64>());
+                assert_eq!(squared_difference(&a, &a, 0.3, 0.3, 0.0), 0.0);
+            });
+        }
+    }
 }
