@@ -100,30 +100,38 @@ impl Distance {
         let spread_squared = seen.spread_squared(&mean);
         let equal = Equal::new(seen, spread_squared);
         if by_differences || O::ROUNDING < f32::ROUNDING || cost_little(seen.patterns.images, seen.patterns.features) {
-            let panels: Panels<f64> = Panels::of_images(seen, |_, value| value);
-            upper_of(&panels, kernels::add_panel_squared_differences, |i, j, squared| self.finish(seen, &equal, i, j, squared))
+            self.by_differences(seen, &equal)
         } else {
             self.by_products(seen, &equal, &mean, spread_squared)
         }
+    }
+
+    fn by_differences<T: Real, O: Real>(self, seen: &Seen<'_, T>, equal: &Equal) -> Vec<O> {
+        let panels: Panels<f64> = Panels::of_images(seen, |_, value| value);
+        upper_of(&panels, kernels::add_panel_squared_differences, |i, first, squares, kept: &mut [O]| {
+            let pairs = (first..).zip(squares);
+            kept.iter_mut().zip(pairs).for_each(|(kept, (j, &squared))| *kept = self.of_pair(seen, equal, i, j, squared));
+        })
     }
 
     /// Panels hold what is left of the patterns without what they have in common, scaled so that its mean square is 1.
     fn by_products<T: Real, O: Real>(self, seen: &Seen<'_, T>, equal: &Equal, mean: &[f64], spread_squared: f64) -> Vec<O> {
         let root_mean_square = (spread_squared / seen.patterns.features as f64).sqrt();
         let scale = if root_mean_square > 0.0 { root_mean_square } else { 1.0 };
-        let panels: Panels<f32> = Panels::of_images(seen, |feature, value| ((value - mean[feature]) / scale) as f32);
-        let squares = panels.squared_lengths();
-        let close = if self == Distance::Euclidean { CLOSE_FOR_A_ROOT } else { CLOSE };
-        upper_of(&panels, f32::ADD_PRODUCTS, |i, j, product| {
-            let together = squares[i] + squares[j];
-            let squared = together - 2.0 * product;
-            let is_close = squared <= close * together;
-            self.finish(seen, equal, i, j, if is_close { seen.squared_difference(i, j) } else { squared * scale * scale })
-        })
+        let per_scale = 1.0 / scale;
+        let panels: Panels<f32> = Panels::of_images(seen, |feature, value| ((value - mean[feature]) * per_scale) as f32);
+        let lengths = panels.squared_lengths();
+        let products = Products { seen, equal, panels, lengths, distance: self };
+        let length = scale / seen.unit;
+        match self {
+            Distance::Correlation | Distance::Cosine => products.upper(CLOSE, scale, |squared| (squared * scale * scale / 2.0).min(2.0)),
+            Distance::Euclidean => products.upper(CLOSE_FOR_A_ROOT, scale, |squared| squared.sqrt() * length),
+            Distance::SquaredEuclidean => products.upper(CLOSE, scale, |squared| squared * length * length),
+        }
     }
 
     /// The distance, from the squared length of the difference of two patterns as they are seen.
-    fn finish<T: Real, O: Real>(self, seen: &Seen<'_, T>, equal: &Equal, i: usize, j: usize, squared: f64) -> O {
+    fn of_pair<T: Real, O: Real>(self, seen: &Seen<'_, T>, equal: &Equal, i: usize, j: usize, squared: f64) -> O {
         let length = || if squared < TINY { seen.length_of_tiny_difference(i, j) } else { squared.sqrt() } / seen.unit;
         O::nearest(match self {
             Distance::Correlation | Distance::Cosine if equal.are(i, j, squared) => 0.0,
@@ -131,6 +139,46 @@ impl Distance {
             Distance::Euclidean => length(),
             Distance::SquaredEuclidean if seen.unit == 1.0 && squared >= TINY => squared,
             Distance::SquaredEuclidean => square(length()),
+        })
+    }
+}
+
+/// What distances are made of where they are formed by products in single precision.
+struct Products<'a, T> {
+    seen: &'a Seen<'a, T>,
+    equal: &'a Equal,
+    panels: Panels<f32>,
+    /// Squared lengths of the vectors in the panels.
+    lengths: Vec<f64>,
+    distance: Distance,
+}
+
+impl<T: Real> Products<'_, T> {
+    /// `distance(squared difference)` of all pairs of vectors, which are in units of `scale`; of pairs that are closer than a `close` share of
+    /// their squared lengths, or perhaps equal, by the difference of the patterns.
+    fn upper<O: Real>(&self, close: f64, scale: f64, distance: impl Fn(f64) -> f64 + Sync) -> Vec<O> {
+        let perhaps_equal = self.equal.most() / scale / scale;
+        upper_of(&self.panels, f32::ADD_PRODUCTS, |i, first, products, kept: &mut [O]| {
+            let lengths = &self.lengths[first..first + products.len()];
+            let of_pair = |product: &f64, length: &f64| {
+                let together = self.lengths[i] + length;
+                let squared = together - 2.0 * product;
+                (squared, squared <= (close * together).max(perhaps_equal))
+            };
+            // first as if none were close, which vector instructions can do
+            let mut any_close = false;
+            for ((kept, product), length) in kept.iter_mut().zip(products).zip(lengths) {
+                let (squared, is_close) = of_pair(product, length);
+                any_close |= is_close;
+                *kept = O::nearest(distance(squared));
+            }
+            if any_close {
+                for ((j, kept), (product, length)) in (first..).zip(kept).zip(products.iter().zip(lengths)) {
+                    if of_pair(product, length).1 {
+                        *kept = self.distance.of_pair(self.seen, self.equal, i, j, self.seen.squared_difference(i, j));
+                    }
+                }
+            }
         })
     }
 }

@@ -23,23 +23,28 @@ pub(crate) struct Equal {
     of_computation: f64,
     of_values: f64,
     much_closer_squared: f64,
+    most: f64,
 }
 
 impl Equal {
     /// For patterns with this mean square of their distance from what they have in common.
     pub(crate) fn new<T: Real>(seen: &Seen<'_, T>, spread_squared: f64) -> Equal {
-        Equal {
-            stretches: seen.changes.iter().map(|change| change.stretch).collect(),
-            of_computation: seen.patterns.features as f64 * f64::ROUNDING,
-            of_values: T::ROUNDING,
-            much_closer_squared: 1e-12 * spread_squared,
-        }
+        let stretches: Vec<f64> = seen.changes.iter().map(|change| change.stretch).collect();
+        let of_computation = seen.patterns.features as f64 * f64::ROUNDING;
+        let most_stretch = stretches.iter().copied().fold(0.0, f64::max);
+        let most = (2.0 * most_stretch * of_computation.max(T::ROUNDING)).powi(2);
+        Equal { stretches, of_computation, of_values: T::ROUNDING, much_closer_squared: 1e-12 * spread_squared, most }
+    }
+
+    /// Of no equal patterns the difference has a larger squared length.
+    pub(crate) fn most(&self) -> f64 {
+        self.most
     }
 
     /// Are these equal, with this squared length of their difference?
     pub(crate) fn are(&self, i: usize, j: usize, squared: f64) -> bool {
         let within = |rounding: f64| squared <= ((self.stretches[i] + self.stretches[j]) * rounding).powi(2);
-        within(self.of_computation) || squared <= self.much_closer_squared && within(self.of_values)
+        squared <= self.most && (within(self.of_computation) || squared <= self.much_closer_squared && within(self.of_values))
     }
 }
 

@@ -103,7 +103,7 @@ impl<'a, T: Real> Patterns<'a, T> {
 }
 
 /// How many sums run side by side, so that vector instructions can form them. The order of additions is fixed by it.
-const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
 /// The sum of `term(value)`.
 pub(crate) fn sum<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {

@@ -67,11 +67,12 @@ pub(crate) fn corners(rows: usize, columns: usize) -> impl Iterator<Item = (usiz
     (0..rows).step_by(SIDE).flat_map(move |top| (0..columns).step_by(SIDE).map(move |left| (top, left)))
 }
 
-/// `finish(i, j, sum)` of all pairs of vectors i < j, row after row, where `sum` is what `tile` forms of the two.
+/// What becomes of the sums that `tile` forms of all pairs of vectors i < j, row after row: `finish(i, j, sums, kept)` is called with the
+/// sums of vector i with j, j + 1, … and writes as many numbers.
 pub(crate) fn upper_of<N: Real, O: Real>(
     panels: &Panels<N>,
     tile: Tile<N>,
-    finish: impl Fn(usize, usize, f64) -> O + Sync,
+    finish: impl Fn(usize, usize, &[f64], &mut [O]) + Sync,
 ) -> Vec<O> {
     let mut upper = vec![O::default(); pairs(panels.vectors)];
     strips(&mut upper, panels.vectors).into_par_iter().for_each_init(Block::new, |block, mut strip| {
@@ -103,7 +104,7 @@ fn strips<O>(mut upper: &mut [O], images: usize) -> Vec<Strip<'_, O>> {
 
 impl<O> Strip<'_, O> {
     /// Takes the pairs i < j out of a block.
-    fn take(&mut self, block: &Block, columns: Range<usize>, images: usize, finish: impl Fn(usize, usize, f64) -> O) {
+    fn take(&mut self, block: &Block, columns: Range<usize>, images: usize, finish: impl Fn(usize, usize, &[f64], &mut [O])) {
         let first = self.images.start;
         for i in self.images.clone() {
             let from = columns.start.max(i + 1);
@@ -112,10 +113,7 @@ impl<O> Strip<'_, O> {
             }
             let start = row_start(images, i) - row_start(images, first) + from - i - 1;
             let sums = &block.row(i - first)[from - columns.start..columns.len()];
-            let kept = &mut self.rows[start..start + columns.end - from];
-            for ((j, kept), &sum) in (from..).zip(kept).zip(sums) {
-                *kept = finish(i, j, sum);
-            }
+            finish(i, from, sums, &mut self.rows[start..start + columns.end - from]);
         }
     }
 }

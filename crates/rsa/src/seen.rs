@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::{
     distance::Distance,
-    patterns::{Patterns, sum},
+    patterns::{LANES, Patterns, sum},
     real::Real,
 };
 
@@ -98,11 +98,14 @@ impl<'a, T: Real> Seen<'a, T> {
     pub(crate) fn spread_squared(&self, mean: &[f64]) -> f64 {
         let Patterns { images, features, .. } = self.patterns;
         let away = |(pattern, change): (&[T], &Change)| {
-            let mut squares = 0.0;
-            for (values, mean) in pattern.chunks(16).zip(mean.chunks(16)) {
-                squares += values.iter().zip(mean).map(|(&value, mean)| (change.of(value.into()) - mean).powi(2)).sum::<f64>();
+            let mut sums = [0.0; LANES];
+            for (values, mean) in pattern.chunks(LANES).zip(mean.chunks(LANES)) {
+                for (sum, (&value, mean)) in sums.iter_mut().zip(values.iter().zip(mean)) {
+                    let away = change.of(value.into()) - mean;
+                    *sum += away * away;
+                }
             }
-            squares
+            sums.iter().sum::<f64>()
         };
         let squares: Vec<f64> = self.patterns.values.par_chunks(features).zip(&self.changes).map(away).collect();
         squares.iter().sum::<f64>() / images.max(1) as f64
@@ -119,17 +122,27 @@ fn unit_length<T: Real>(pattern: &[T], centred: bool) -> Change {
         mean = sum(pattern, value) / features;
         mean += sum(pattern, |v| value(v) - mean) / features; // what rounding left of it
     }
-    let farthest = pattern.iter().map(|&v| (value(v) - mean).abs()).fold(0.0, f64::max);
-    if farthest <= OF_ROUNDING * mean.abs() {
-        return Change { unit, mean, factor: 0.0, stretch: 1.0, is_nothing: true };
-    }
     let length = sum(pattern, |v| (value(v) - mean) * (value(v) - mean)).sqrt();
     let whole = sum(pattern, |v| value(v) * value(v)).sqrt();
+    // farther from the mean than the root of the mean square is no value of a constant pattern, and few patterns are near to one
+    let farthest = || pattern.iter().map(|&v| (value(v) - mean).abs()).fold(0.0, f64::max);
+    let bound = OF_ROUNDING * mean.abs();
+    if length <= bound * (pattern.len() as f64).sqrt() && farthest() <= bound {
+        return Change { unit, mean, factor: 0.0, stretch: 1.0, is_nothing: true };
+    }
     Change { unit, mean, factor: 1.0 / length, stretch: whole / length, is_nothing: false }
 }
 
+/// The value furthest from 0.
 fn largest<T: Real>(values: &[T]) -> f64 {
-    values.iter().fold(0.0, |largest, &value| largest.max(value.into().abs()))
+    let mut largest = [0.0_f64; LANES];
+    for values in values.chunks(LANES) {
+        for (largest, &value) in largest.iter_mut().zip(values) {
+            let size = value.into().abs();
+            *largest = if size > *largest { size } else { *largest };
+        }
+    }
+    largest.into_iter().fold(0.0, f64::max)
 }
 
 /// A power of two by which numbers up to the `largest` can be squared and summed: 1 for all that single precision holds.

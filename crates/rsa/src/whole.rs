@@ -55,14 +55,18 @@ impl Exact {
         let Exact { features, sums, squares, .. } = self;
         // Pearson's correlation without fractions: covariances and variances times F².
         let variances: Vec<i128> = squares.iter().zip(sums).map(|(square, sum)| features * square - sum * sum).collect();
-        upper_of(&self.panels, f32::ADD_PRODUCTS, |i, j, product| {
+        let of_pair = |i: usize, j: usize, product: f64| {
             let product = product as i128;
-            O::nearest(match distance {
+            match distance {
                 Distance::Correlation => one_minus(features * product - sums[i] * sums[j], variances[i], variances[j]),
                 Distance::Cosine => one_minus(product, squares[i], squares[j]),
                 Distance::Euclidean => ((squares[i] + squares[j] - 2 * product) as f64).sqrt(),
                 Distance::SquaredEuclidean => (squares[i] + squares[j] - 2 * product) as f64,
-            })
+            }
+        };
+        upper_of(&self.panels, f32::ADD_PRODUCTS, |i, first, products, kept: &mut [O]| {
+            let pairs = (first..).zip(products);
+            kept.iter_mut().zip(pairs).for_each(|(kept, (j, &product))| *kept = O::nearest(of_pair(i, j, product)));
         })
     }
 }
