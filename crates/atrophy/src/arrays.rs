@@ -173,3 +173,6 @@ fn rounded(mut values: Vec<f64>) -> Vec<f32> {
     }
     singles
 }
+
+#[cfg(test)]
+mod tests;

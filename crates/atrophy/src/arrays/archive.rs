@@ -31,17 +31,24 @@ pub(super) fn with_member<T>(
     wanted: Wanted,
     work: impl FnOnce(&Place, &mut Source<'_>, u64) -> Result<T>,
 ) -> Result<T> {
-    let no_archive = || format!("{} is no .npz archive", place.file.display());
-    let mut archive = ZipArchive::new(file).or_trouble(Exit::Data, no_archive)?;
+    let mut archive = ZipArchive::new(file).map_err(|error| {
+        let file = place.file.display();
+        Trouble::new(
+            Exit::Data,
+            format!("{file} is no .npz archive ({error}); copy or save it again: numpy.savez(FILE, NAME=array)"),
+        )
+    })?;
     let (place, index) = meant(&mut archive, place, wanted)?;
     let mut entry = archive.by_index(index).or_trouble(Exit::Data, || format!("cannot read {place}"))?;
     let size = entry.size();
     let done = work(&place, &mut Source::Stream(&mut entry), size)?;
     // at its end the checksum of the archive is looked at
-    match entry.read(&mut [0]).or_trouble(Exit::Data, || format!("{place} is damaged"))? {
-        0 => Ok(done),
-        _ => Err(Trouble::new(Exit::Data, format!("{place} is damaged: it goes on after the last number of its shape"))),
-    }
+    let damaged = match entry.read(&mut [0]) {
+        Ok(0) => return Ok(done),
+        Ok(_) => "it goes on after the last number of its shape".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Trouble::new(Exit::Data, format!("{place} is damaged: {damaged}; copy or save it again")))
 }
 
 /// Which array is meant: the one that is named, with or without `.npy`; the only one; or the only one that can be what is wanted.
@@ -55,14 +62,17 @@ fn meant(archive: &mut ZipArchive<File>, place: &Place, wanted: Wanted) -> Resul
             return Err(Trouble::new(Exit::Data, format!("{file} has no array '{name}'; {there}")));
         };
         // where it is of no use, another may be
-        if let Some(Ok(header)) = archive.by_index(index).ok().map(|mut entry| Header::read(&mut entry))
-            && !header.kind.can_be(wanted)
+        if let Some(Ok(Header { kind, descr, .. })) = archive.by_index(index).ok().map(|mut entry| Header::read(&mut entry))
+            && !kind.can_be(wanted)
         {
             let others = members(archive);
             let others = listed(others.iter().filter(|member| member.header.kind.serves(wanted, &member.header.shape)));
-            let others = if others.is_empty() { others } else { format!(" ({file} also has {others})") };
-            let holds = header.kind.instead(&header.descr, wanted);
-            return Err(Trouble::new(Exit::Data, format!("{place} {holds}{others}")));
+            if !others.is_empty() {
+                return Err(Trouble::new(
+                    Exit::Data,
+                    format!("{place} holds {kind} ({descr}); name another of {file}: {others}"),
+                ));
+            }
         }
         return Ok((place.clone(), index));
     }

@@ -72,7 +72,7 @@ impl Header {
         let named = string(descr).filter(|(_, rest)| rest.is_empty());
         let kind = match named {
             Some((plain, _)) => Kind::of(plain),
-            None => Kind::Record(fields(descr).ok_or("its header has a type that is none")?),
+            None => Kind::Record(fields(descr).filter(|names| !names.is_empty()).ok_or("its header has a type that is none")?),
         };
         let big_endian = named.is_some_and(|(plain, _)| plain.starts_with('>'));
         Ok(Self { kind, descr: descr.to_owned(), big_endian, fortran, shape, length: (head.len() + length) as u64 })
@@ -108,15 +108,15 @@ fn lengths(shape: &str) -> std::result::Result<Vec<u64>, String> {
     parts.iter().map(length).collect()
 }
 
-/// Names of a record's fields, without those of padding: `[('a', '<f4'), (('title', 'b'), '<i4', (2, 2)), ('', '|V4')]`.
+/// Names of a record's fields in their quotes, without those of padding: `[('a', '<f4'), (('title', 'b'), '<i4', (2, 2)), ('', '|V4')]`.
 fn fields(descr: &str) -> Option<Vec<String>> {
     let name = |field: &str| -> Option<String> {
         let first = *parts(field, '(')?.first()?;
         let name = if first.starts_with('(') { *parts(first, '(')?.get(1)? } else { first };
-        Some(string(name)?.0.to_owned())
+        Some(name[..string(name)?.0.len() + 2].to_owned())
     };
     let names: Option<Vec<String>> = parts(descr, '[')?.into_iter().map(name).collect();
-    Some(names?.into_iter().filter(|name| !name.is_empty()).collect())
+    Some(names?.into_iter().filter(|name| name.len() > 2).collect())
 }
 
 /// A text at the beginning, without its quotes, and what follows it.
@@ -172,7 +172,9 @@ pub(super) struct Stored<'a> {
 impl<'a> Stored<'a> {
     /// Reads the header, and no byte more, of a file that has `size` bytes.
     pub(super) fn of(place: &'a Place, source: &mut dyn Read, size: u64) -> Result<Self> {
-        let header = Header::read(source).or_trouble(Exit::Data, || format!("{place} is no NumPy array"))?;
+        let header = Header::read(source).map_err(|what| {
+            Trouble::new(Exit::Data, format!("{place} is no NumPy array: {what}; save it again: numpy.save(FILE, array)"))
+        })?;
         let there = size.saturating_sub(header.length);
         Ok(Self { place, header, there })
     }
@@ -190,7 +192,9 @@ impl<'a> Stored<'a> {
     /// That its numbers cannot be read.
     pub(super) fn unread(&self, error: &io::Error) -> Trouble {
         match error.kind() {
-            io::ErrorKind::UnexpectedEof => self.trouble("is cut off: it ends before the last number of its shape"),
+            io::ErrorKind::UnexpectedEof => {
+                self.trouble("is cut off: it ends before the last number of its shape; copy or save it again")
+            }
             _ => self.trouble(&format!("cannot be read: {error}")),
         }
     }
@@ -209,13 +213,13 @@ impl<'a> Stored<'a> {
         let bytes = count.and_then(|count| Some((count.checked_mul(each as u64)?, count.checked_mul(held as u64)?)));
         let bounded = count.and_then(|count| usize::try_from(count).ok()).zip(bytes);
         let Some((count, (bytes, held))) = bounded else {
-            return Err(self.trouble(&format!("is damaged: its shape is {shape:?}, which no file can hold")));
+            return Err(self.trouble(&format!("is damaged: its shape is {shape:?}, which no file can hold; save it again")));
         };
         if bytes > self.there {
             let there = self.there;
-            return Err(
-                self.trouble(&format!("is cut off: its shape is {shape:?}, which takes {bytes} bytes, and {there} are there"))
-            );
+            return Err(self.trouble(&format!(
+                "is cut off: its shape is {shape:?}, which takes {bytes} bytes, and {there} are there; copy or save it again"
+            )));
         }
         memory::refuse_beyond(held, &self.place.to_string()).map_err(|trouble| Trouble { exit: Exit::Data, ..trouble })?;
         Ok(count)

@@ -32,7 +32,7 @@ pub(super) enum Kind {
     LongDouble,
     /// So many bytes of no type.
     Raw(usize),
-    /// Several things under the names of their fields.
+    /// Several things under the names of their fields, which are as Python writes them: `'a'`.
     Record(Vec<String>),
     /// What NumPy does not write by itself.
     Unknown,
@@ -113,8 +113,8 @@ impl Kind {
         match self {
             Kind::Number(_) => format!("holds numbers ({descr})"),
             Kind::Bytes(_) | Kind::Unicode(_) => format!(
-                "holds text ({descr}), not numbers; words serve as labels alone (--labels), and words that are numbers can be turned into \
-                 them: numpy.save(FILE, array.astype('float32'))"
+                "holds text ({descr}), not numbers; words serve as labels (--labels) alone, and where they are numbers: \
+                 numpy.save(FILE, array.astype('float32'))"
             ),
             Kind::Object if labels => format!(
                 "holds Python objects ({descr}), which only Python can read; save them as words: numpy.save(FILE, array.astype('str'))"
@@ -149,11 +149,11 @@ impl Kind {
             Kind::Record(fields) => {
                 let shown = fields.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
                 let more = if fields.len() > 8 { ", …" } else { "" };
-                let first = fields.first().map_or("NAME", String::as_str);
-                format!("holds records of {shown}{more}; save one field of them: numpy.save(FILE, array['{first}'])")
+                let first = fields.first().map_or("'NAME'", String::as_str);
+                format!("holds records of {shown}{more}; save one field of them: numpy.save(FILE, array[{first}])")
             }
             Kind::Unknown => format!(
-                "holds {descr}, which NumPy alone cannot read; where it was made, save numpy.save(FILE, array.astype('float32'))"
+                "holds {descr}, which NumPy alone cannot read; where it was made: numpy.save(FILE, array.astype('float32'))"
             ),
         }
     }

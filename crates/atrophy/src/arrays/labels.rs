@@ -87,7 +87,13 @@ pub fn read_labels(place: &Place) -> Result<Labels> {
     match source::content(&mut file, place)? {
         Content::Array => array(&place.alone()?, &mut Source::File(&file), size),
         Content::Archive => archive::with_member(file, place, Wanted::Labels, array),
-        Content::Other(_) => {
+        Content::Other(head) => {
+            if let Some(message) = source::of_other_programs(place, &head) {
+                return Err(Trouble::new(Exit::Data, message));
+            }
+            if !source::is_text(&head) {
+                return Err(no_text(place));
+            }
             memory::refuse_beyond(size.saturating_mul(2), &place.to_string())
                 .map_err(|trouble| Trouble { exit: Exit::Data, ..trouble })?;
             let mut bytes = Vec::new();
@@ -116,16 +122,14 @@ fn array(place: &Place, source: &mut Source<'_>, size: u64) -> Result<Labels> {
         return Err(stored.trouble(&format!("has the shape {shape:?}; labels are a list with one for each image{hint}")));
     }
     let count: u64 = shape.iter().product();
-    if count > MOST_IMAGES as u64 {
-        return Err(too_many(place));
-    }
+    few_enough(count, place)?;
     // words without a character take no bytes
     let Some(each) = each.filter(|&each| each > 0) else {
         return Err(stored.trouble("has labels without a character; give every image a label"));
     };
     let bytes = numbers::bytes(&stored, source, each)?;
     let entries = bytes.chunks_exact(each).enumerate();
-    let wrong = |i: usize, what: &str| stored.trouble(&format!("has the label {what} at {i} (counted from 0)"));
+    let wrong = |i: usize, what: &str| wrong(place, i, what);
     match kind {
         Kind::Number(number) => {
             let whole = entries.map(|(i, entry)| whole(*number, entry, stored.header.big_endian).map_err(|what| wrong(i, &what)));
@@ -172,55 +176,74 @@ fn whole(number: Number, bytes: &[u8], big_endian: bool) -> std::result::Result<
 fn characters(bytes: &[u8], big_endian: bool) -> std::result::Result<String, &'static str> {
     let code = |&bytes: &[u8; 4]| if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
     let word: Option<String> = bytes.as_chunks().0.iter().map(|bytes| char::from_u32(code(bytes))).collect();
-    Ok(word.ok_or("that is no text; save the words again")?.trim_end_matches('\0').to_owned())
+    Ok(word.ok_or("no text; save the words again")?.trim_end_matches('\0').to_owned())
 }
 
 /// A word of bytes.
 fn utf8(bytes: &[u8]) -> std::result::Result<String, &'static str> {
     let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     let word = std::str::from_utf8(&bytes[..end]);
-    Ok(word.map_err(|_| "that is not UTF-8; save words: numpy.save(FILE, numpy.char.decode(array, 'latin-1'))")?.to_owned())
+    Ok(word.map_err(|_| "not UTF-8; save words: numpy.save(FILE, numpy.char.decode(array, 'latin-1'))")?.to_owned())
 }
 
 /// A word that can be a label.
 fn fitting(word: String) -> std::result::Result<String, &'static str> {
     match word.chars().nth(LONGEST_LABEL) {
-        Some(_) => Err("that is longer than 1000 characters; give a shorter one"),
-        None if word.is_empty() => Err("that is empty; give every image a label"),
+        Some(_) => Err("longer than 1000 characters; give a shorter one"),
+        None if word.is_empty() => Err("empty; give every image a label"),
         None => Ok(word),
     }
 }
 
-fn too_many(place: &Place) -> Trouble {
-    Trouble::new(Exit::Data, format!("{place} has more labels than the {MOST_IMAGES} images that a matrix can have"))
+/// That a label is what it should not be.
+fn wrong(place: &Place, i: usize, what: &str) -> Trouble {
+    Trouble::new(Exit::Data, format!("{place}: label {i} (counted from 0) is {what}"))
+}
+
+/// That there is a label, and that there are not more than images.
+fn few_enough(count: u64, place: &Place) -> Result<()> {
+    match count {
+        0 => Err(Trouble::new(Exit::Data, format!("{place} has no labels; give every image one"))),
+        _ if count > MOST_IMAGES as u64 => {
+            let message = format!("{place} has {count} labels, and a matrix can have {MOST_IMAGES} images; take fewer");
+            Err(Trouble::new(Exit::Data, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn no_text(place: &Place) -> Trouble {
+    let file = place.file.display();
+    Trouble::new(
+        Exit::Data,
+        format!("{file} is no NumPy file and no text in UTF-8; save the labels as either: numpy.save(FILE, labels)"),
+    )
 }
 
 /// Labels of a text file: one a line, or a column.
 fn text(place: &Place, bytes: Vec<u8>) -> Result<Labels> {
-    let refused = |what: String| Trouble::new(Exit::Data, format!("{place} {what}"));
-    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    let Some(text) = text else {
-        return Err(refused(
-            "is no NumPy file and no text in UTF-8; save the labels as either: numpy.save(FILE, labels)".to_owned(),
-        ));
+    let Some(text) = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')) else {
+        return Err(no_text(place));
     };
-    let text = text.trim_start_matches('\u{feff}');
+    let text = text.trim_start_matches('\u{feff}').trim_end();
     let is_table = place.name.is_some() || place.ends("csv") || place.ends("tsv");
-    let lines = if is_table { list::column(text, place) } else { list::lines(text) };
-    let lines = lines.map_err(&refused)?;
-    if lines.len() > MOST_IMAGES {
-        return Err(too_many(place));
-    }
-    let wrong = |line: u64, what: &str| refused(format!("has the label {what} in line {line}"));
-    let numbers: Option<Vec<_>> = lines.iter().map(|(line, word)| Some((*line, list::number(word)?))).collect();
+    let words = match is_table && !text.is_empty() {
+        true => list::column(text, place).map_err(|what| Trouble::new(Exit::Data, format!("{place} {what}")))?,
+        false => list::lines(text),
+    };
+    few_enough(words.len() as u64, place)?;
+    let numbers: Option<Vec<_>> = words.iter().map(|word| list::number(word)).collect();
     match numbers {
-        Some(numbers) if !numbers.is_empty() => {
-            let whole = numbers.into_iter().map(|(line, number)| number.map_err(|what| wrong(line, &what)));
+        Some(numbers) => {
+            let whole = numbers.into_iter().enumerate().map(|(i, number)| number.map_err(|what| wrong(place, i, &what)));
             Ok(Labels::of_each(&whole.collect::<Result<Vec<i128>>>()?, i128::to_string))
         }
-        _ => {
-            let words = lines.into_iter().map(|(line, word)| fitting(word).map_err(|what| wrong(line, what)));
+        None => {
+            let words = words.into_iter().enumerate().map(|(i, word)| fitting(word).map_err(|what| wrong(place, i, what)));
             Ok(Labels::of_each(&words.collect::<Result<Vec<String>>>()?, String::clone))
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

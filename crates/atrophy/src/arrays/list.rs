@@ -5,17 +5,13 @@ use super::place::Place;
 /// Most columns that are listed in a message.
 const MOST_LISTED: usize = 8;
 
-/// Words with the line of the file that each is in, counted from 1.
-type Words = Vec<(u64, String)>;
-
-/// One word a line. Empty lines at the end are none.
-pub(super) fn lines(text: &str) -> Result<Words, String> {
-    let words = text.trim_end().lines().zip(1..);
-    Ok(words.map(|(word, line)| (line, word.trim().to_owned())).collect())
+/// One word a line.
+pub(super) fn lines(text: &str) -> Vec<String> {
+    text.lines().map(|line| line.trim().to_owned()).collect()
 }
 
 /// The column of a table that a place names. The first line has the names.
-pub(super) fn column(text: &str, place: &Place) -> Result<Words, String> {
+pub(super) fn column(text: &str, place: &Place) -> Result<Vec<String>, String> {
     let first = text.lines().next().unwrap_or_default();
     let separators: &[u8] = if place.ends("tsv") { b"\t" } else { b",;\t" };
     let separator = separators.iter().copied().find(|&byte| first.as_bytes().contains(&byte)).unwrap_or(separators[0]);
@@ -37,8 +33,8 @@ pub(super) fn column(text: &str, place: &Place) -> Result<Words, String> {
         (None, _) => return Err(format!("is no column; there are {}", there())),
     };
     let word = |row: Result<csv::StringRecord, csv::Error>| {
-        let row = row.map_err(|error| format!("cannot be read: {error}"))?;
-        Ok((row.position().map_or(0, csv::Position::line), row.get(at).unwrap_or_default().to_owned()))
+        let row = row.map_err(|error| format!("cannot be read ({error}); mend that line"))?;
+        Ok(row.get(at).unwrap_or_default().to_owned())
     };
     table.records().map(word).collect()
 }
@@ -58,9 +54,11 @@ pub(super) fn number(word: &str) -> Option<Result<i128, String>> {
 /// The whole number that a float is, or what it is instead.
 pub(super) fn whole(value: f64) -> Result<i128, String> {
     match value {
-        value if value.is_nan() => Err("NaN; give every image a label,".to_owned()),
-        value if value.fract() != 0.0 || value.is_infinite() => Err(format!("{value}, which is no whole number and no word,")),
-        value if value.abs() > (1u64 << f64::MANTISSA_DIGITS) as f64 => Err(format!("{value:e}, too large to be exact,")),
+        value if value.is_nan() => Err("NaN; give every image a label".to_owned()),
+        value if value.fract() != 0.0 || value.is_infinite() => Err(format!("{value}; labels are whole numbers or words")),
+        value if value.abs() > (1u64 << f64::MANTISSA_DIGITS) as f64 => {
+            Err(format!("{value:e}, which no float holds exactly; give smaller numbers"))
+        }
         value => Ok(value as i128),
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::header::MAGIC;
 use super::place::Place;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble, what_it_is};
 
@@ -111,7 +112,7 @@ pub(super) fn content(file: &mut File, place: &Place) -> Result<Content> {
     let read = (&*file).take(HEAD).read_to_end(&mut head);
     read.and_then(|_| file.rewind()).or_trouble(Exit::Data, cannot)?;
     // what is cut off in its first bytes is told so by whoever reads its header
-    let is_array = head.starts_with(super::header::MAGIC) || super::header::MAGIC.starts_with(&head);
+    let is_array = head.starts_with(MAGIC) || (!head.is_empty() && MAGIC.starts_with(&head));
     Ok(match is_array {
         true => Content::Array,
         false if place.ends("npz") || ARCHIVE.iter().any(|magic| head.starts_with(magic)) => Content::Archive,
@@ -122,18 +123,35 @@ pub(super) fn content(file: &mut File, place: &Place) -> Result<Content> {
 /// What to do with a file that is none of NumPy's.
 pub(super) fn foreign(place: &Place, head: &[u8]) -> Trouble {
     let file = place.file.display();
-    let text =
-        || head.utf8_chunks().next().is_some_and(|chunk| chunk.invalid().len() < 4 && chunk.valid().len() + 4 > head.len());
-    let message = if head.starts_with(b"\x89HDF") || head.starts_with(b"MATLAB 7.3") {
-        format!("is an HDF5 file; save one of its arrays: numpy.save(FILE, h5py.File('{file}')['NAME'][()])")
-    } else if head.starts_with(b"MATLAB") {
-        format!("is a MATLAB file; save one of its arrays: numpy.save(FILE, scipy.io.loadmat('{file}')['NAME'])")
-    } else if head.starts_with(b"\x80") && head.get(1).is_some_and(|version| (2..=5).contains(version)) {
-        "is a pickle, which only Python can read; save the array in it: numpy.save(FILE, array)".to_owned()
-    } else if !head.contains(&0) && text() {
-        format!("is text, no NumPy file; if it is a table of numbers: numpy.save(FILE, numpy.loadtxt('{file}', delimiter=','))")
+    let message = of_other_programs(place, head).unwrap_or_else(|| match is_text(head) {
+        _ if head.is_empty() => format!("{file} is empty; save the array again: numpy.save(FILE, array)"),
+        true => {
+            let separator = if head.contains(&b',') { ", delimiter=','" } else { "" };
+            format!(
+                "{file} is text, no NumPy file; if it is a table of numbers: numpy.save(FILE, numpy.loadtxt('{file}'{separator}))"
+            )
+        }
+        false => format!("{file} is no NumPy file; save the array in it: numpy.save(FILE, array)"),
+    });
+    Trouble::new(Exit::Data, message)
+}
+
+/// The same for files that have arrays as other programs save them.
+pub(super) fn of_other_programs(place: &Place, head: &[u8]) -> Option<String> {
+    let file = place.file.display();
+    let is_pickle = head.starts_with(b"\x80") && head.get(1).is_some_and(|version| (2..=5).contains(version));
+    if head.starts_with(b"\x89HDF") || head.starts_with(b"MATLAB 7.3") {
+        Some(format!("{file} is an HDF5 file; save one of its arrays: numpy.save(FILE, h5py.File('{file}')['NAME'][()])"))
+    } else if head.starts_with(b"MATLAB 5") {
+        Some(format!("{file} is a MATLAB file; save one of its arrays: numpy.save(FILE, scipy.io.loadmat('{file}')['NAME'])"))
     } else {
-        "is no NumPy file; save the array in it: numpy.save(FILE, array)".to_owned()
-    };
-    Trouble::new(Exit::Data, format!("{file} {message}"))
+        is_pickle
+            .then(|| format!("{file} is a pickle, which only Python can read; save the array in it: numpy.save(FILE, array)"))
+    }
+}
+
+/// Whether the beginning of a file is text in UTF-8, which may end within a character.
+pub(super) fn is_text(head: &[u8]) -> bool {
+    let valid = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    valid && !head.contains(&0)
 }
