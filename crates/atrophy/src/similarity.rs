@@ -9,7 +9,7 @@ use ledger::npy;
 use rsa::{Distance, MOST_IMAGES, Method, Prepared, Rdm, bootstrap, linear_cka};
 use serde_json::{Value, json};
 
-use crate::arrays::{self, Array, Place, Values};
+use crate::arrays::{self, Array, Labels, Place, Values};
 use crate::memory;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble, shown};
 
@@ -365,14 +365,12 @@ fn matrix(place: &Place, method: Method) -> Result<Rdm> {
     rdm.or_trouble(Exit::Data, || place.to_string())
 }
 
-fn sorted(patterns: &[f32], features: usize, labels: &[i64], place: &Place) -> Result<Vec<f32>> {
+fn sorted(patterns: &[f32], features: usize, labels: &Labels, place: &Place) -> Result<Vec<f32>> {
     let images = patterns.len() / features.max(1);
     if labels.len() != images {
         return Err(Trouble::new(Exit::Data, format!("{place} has {} labels for {images} images", labels.len())));
     }
-    let mut order: Vec<usize> = (0..images).collect();
-    order.sort_by_key(|&image| labels[image]);
-    Ok(order.iter().flat_map(|&image| &patterns[image * features..(image + 1) * features]).copied().collect())
+    Ok(labels.order().iter().flat_map(|&image| &patterns[image * features..(image + 1) * features]).copied().collect())
 }
 
 fn square(rdm: &Rdm) -> Vec<f32> {
