@@ -169,18 +169,26 @@ impl RdmRequest {
         memory::refuse_beyond(needed, &format!("{}: a matrix of {images} images", self.activations))
     }
 
-    /// Correlation and cosine distances are drawn from 0 to 1, others from 0 to the largest.
     fn draw(&self, rdm: &Rdm, path: &Path) -> Result<()> {
         let picture = rdm.picture(PICTURE_SIDE.min(rdm.images()));
-        let highest = match self.distance {
-            Distance::Correlation | Distance::Cosine => 1.0,
-            Distance::Euclidean | Distance::SquaredEuclidean => {
-                picture.values.iter().copied().filter(|value| !value.is_nan()).fold(f32::MIN_POSITIVE, f32::max)
-            }
+        let quantity = match self.distance {
+            Distance::Correlation => "Correlation distance (1 − r)",
+            Distance::Cosine => "Cosine distance (1 − cosine)",
+            Distance::Euclidean => "Euclidean distance (units of the activations)",
+            Distance::SquaredEuclidean => "Squared Euclidean distance (units of the activations, squared)",
         };
-        let png = report::picture(picture.side, &picture.values, highest)
-            .or_trouble(Exit::Failed, || "cannot draw the picture".to_owned())?;
-        deliver(path, &png)
+        let matrix = report::Matrix {
+            title: "",
+            quantity,
+            side: picture.side,
+            values: &picture.values,
+            range: report::scale(&picture.values, picture.images),
+            images: picture.images,
+            undefined: rdm.upper().iter().filter(|value| value.is_nan()).count() as u64,
+            classes: &[],
+        };
+        let drawn = report::picture_png(&matrix).or_trouble(Exit::Failed, || "cannot draw the picture".to_owned())?;
+        deliver(path, &drawn.png)
     }
 }
 

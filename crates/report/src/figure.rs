@@ -6,13 +6,15 @@ mod sheet;
 mod svg;
 mod text;
 
-pub(crate) mod heat;
+mod heat;
 mod legend;
 mod plot;
+mod scale;
 
 mod against_loss;
 mod learning;
 mod maps;
+pub(crate) mod matrix;
 mod rdm;
 
 pub(crate) mod raster;

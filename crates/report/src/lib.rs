@@ -31,6 +31,7 @@ mod page;
 mod example;
 
 pub use csv::results_csv;
+pub use figure::matrix::{Matrix, Picture, picture_png, picture_svg, scale};
 
 /// A file of the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,12 +101,6 @@ fn unwritten_names(evidence: &Evidence, unwritten: &BTreeSet<char>) -> Option<St
          any browser that has such a font. Install one (Noto has them all) and make the report again",
         words::list(&names)
     ))
-}
-
-/// A square of values as a PNG in the colours of the report, from 0 to `highest`: dark for like, bright for unlike; grey where a
-/// value is NaN.
-pub fn picture(side: usize, values: &[f32], highest: f32) -> anyhow::Result<Vec<u8>> {
-    figure::heat::png(side, side, |row, column| f64::from(values[row * side + column] / highest))
 }
 
 #[cfg(test)]

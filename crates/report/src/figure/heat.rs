@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::scale::Scale;
 use super::svg::{Anchor, Canvas, Text};
 use super::{colour, raster, text};
 
@@ -11,7 +12,7 @@ const FINE: usize = 360;
 const UNDEFINED: u8 = 255;
 
 /// A picture of rows x columns values, 0 to 1; what lies beyond is clipped, NaN is grey.
-pub(crate) fn png(rows: usize, columns: usize, value: impl Fn(usize, usize) -> f64) -> Result<Vec<u8>> {
+pub(super) fn png(rows: usize, columns: usize, value: impl Fn(usize, usize) -> f64) -> Result<Vec<u8>> {
     let times = |count: usize| FINE.div_ceil(count.max(1));
     let (tall, wide) = (times(rows), times(columns));
     let shades: Vec<Vec<u8>> = (0..rows).map(|row| (0..columns).map(|column| shade(value(row, column))).collect()).collect();
@@ -32,26 +33,45 @@ fn palette() -> Vec<u8> {
 }
 
 /// The colour scale: its title, a lying bar, and marks below it.
-pub(super) struct Bar<'a> {
-    pub(super) title: &'a str,
+pub(super) struct Bar {
+    pub(super) title: String,
     /// Share of the scale, and what is written there.
-    pub(super) marks: [(f64, &'a str); 3],
+    pub(super) marks: Vec<(f64, String)>,
+    /// Whether there is one colour alone, that of the middle.
+    flat: bool,
 }
 
-impl Bar<'_> {
+impl Bar {
     const SIZE: f64 = 13.0;
     const LENGTH: f64 = 150.0;
-    const THICKNESS: f64 = 11.0;
     const LINE: f64 = 16.0;
+
+    /// From 0 to 1, with these marks.
+    pub(super) fn of_shares(title: &str, marks: [(f64, &str); 3]) -> Self {
+        Self { title: title.to_owned(), marks: marks.map(|(share, label)| (share, label.to_owned())).into(), flat: false }
+    }
+
+    /// Of a scale, whose ends stand in the title.
+    pub(super) fn of(scale: Scale, quantity: &str) -> Self {
+        let [low, high] = scale.told();
+        let title = if scale.is_flat() { format!("{quantity}, all {low}") } else { format!("{quantity}, {low} to {high}") };
+        Self { title, marks: scale.marks(Self::LENGTH, Self::SIZE, f64::INFINITY), flat: scale.is_flat() }
+    }
 
     /// The title in as many lines as it needs beside the bar.
     fn lines(&self, room: f64) -> Vec<String> {
-        text::wrap(self.title, Self::SIZE, room - self.beside())
+        text::wrap(&self.title, Self::SIZE, room - self.beside())
     }
 
-    /// The bar with the space before it and half of the last mark.
+    /// The bar with the space before it and what marks need beyond its end.
     fn beside(&self) -> f64 {
-        12.0 + Self::LENGTH + text::width(self.marks[2].1, Self::SIZE) / 2.0
+        12.0 + Self::LENGTH + self.beyond()
+    }
+
+    /// How far the marks reach beyond the end of the bar.
+    fn beyond(&self) -> f64 {
+        let end = |(share, label): &(f64, String)| (share - 1.0) * Self::LENGTH + text::width(label, Self::SIZE) / 2.0;
+        self.marks.iter().map(end).fold(0.0, f64::max)
     }
 
     /// With its marks, and all of its title.
@@ -59,7 +79,7 @@ impl Bar<'_> {
         20.0 + Self::LINE * self.lines(room).len().max(1) as f64
     }
 
-    /// Title, bar, and half of the last mark.
+    /// Title, bar, and what marks need beyond its end.
     pub(super) fn width(&self, room: f64) -> f64 {
         self.lines(room).iter().map(|line| text::width(line, Self::SIZE)).fold(0.0, f64::max) + self.beside()
     }
@@ -67,20 +87,35 @@ impl Bar<'_> {
     /// Draws so that nothing reaches beyond `right`, nor further than `room` to its left.
     pub(super) fn draw(&self, canvas: &mut Canvas, right: f64, top: f64, room: f64) -> Result<()> {
         let left = right - self.width(room);
-        let bar = right - text::width(self.marks[2].1, Self::SIZE) / 2.0 - Self::LENGTH;
-        let bottom = top + Self::THICKNESS;
+        let bar = right - self.beyond() - Self::LENGTH;
         for (i, line) in self.lines(room).iter().enumerate() {
             let at = (left, top + Self::SIZE * 0.8 + Self::LINE * i as f64);
             canvas.text(Text::new(at, Self::SIZE, Anchor::Start), line);
         }
-        canvas.picture((bar, top), (Self::LENGTH, Self::THICKNESS), &png(1, 255, |_, column| column as f64 / 254.0)?);
-        for (share, label) in self.marks {
-            let x = bar + share * Self::LENGTH;
-            canvas.line((x, bottom), (x, bottom + 4.0), r#"stroke="currentColor""#);
-            canvas.text(Text::new((x, bottom + 6.0 + Self::SIZE), Self::SIZE, Anchor::Middle), label);
-        }
-        Ok(())
+        strip(canvas, (bar, top), Self::LENGTH, self.flat, &self.marks, Self::SIZE)
     }
+}
+
+/// Thickness of a bar of colours.
+pub(super) const THICKNESS: f64 = 11.0;
+
+/// All colours from left to right, or one if `flat`, and marks below them.
+pub(super) fn strip(
+    canvas: &mut Canvas,
+    (x, y): (f64, f64),
+    length: f64,
+    flat: bool,
+    marks: &[(f64, String)],
+    size: f64,
+) -> Result<()> {
+    canvas.picture((x, y), (length, THICKNESS), &png(1, 255, |_, column| if flat { 0.5 } else { column as f64 / 254.0 })?);
+    let bottom = y + THICKNESS;
+    for (share, label) in marks {
+        let x = x + share * length;
+        canvas.line((x, bottom), (x, bottom + 4.0), r#"stroke="currentColor""#);
+        canvas.text(Text::new((x, bottom + 6.0 + size), size, Anchor::Middle), label);
+    }
+    Ok(())
 }
 
 /// Which names of a row of equal cells to show so that they do not run into each other: every so-many-eth. Names of all

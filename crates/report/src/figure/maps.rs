@@ -33,7 +33,7 @@ pub(super) fn classes(view: &View<'_>) -> Result<Option<Figure>> {
     if maps.is_empty() {
         return Ok(None);
     }
-    let bar = Bar { title: "Accuracy of a class (%)", marks: [(0.0, "0"), (0.5, "50"), (1.0, "100")] };
+    let bar = Bar::of_shares("Accuracy of a class (%)", [(0.0, "0"), (0.5, "50"), (1.0, "100")]);
     let what = "Share of each class’s test images that is named right";
     Ok(Some(Figure {
         name: "class-accuracy".to_owned(),
@@ -50,7 +50,7 @@ pub(super) fn layers(view: &View<'_>) -> Result<Option<Figure>> {
     let maps = maps(view, &layers);
     let (Some(question), false) = (layers.first(), maps.is_empty()) else { return Ok(None) };
     let names: Vec<String> = layers.iter().map(|question| question.layer.clone()).collect();
-    let bar = Bar { title: &question.axis_title(), marks: [(0.0, "≤ 0"), (0.5, "0.5"), (1.0, "1")] };
+    let bar = Bar::of_shares(&question.axis_title(), [(0.0, "≤ 0"), (0.5, "0.5"), (1.0, "1")]);
     let what =
         format!("{} between the dissimilarity matrix of each layer and that of the same network when healthy", question.title());
     Ok(Some(Figure {
@@ -84,7 +84,7 @@ fn height_of(rows: usize) -> f64 {
     if rows <= 20 { 18.0 } else { (360.0 / rows as f64).max(2.5) }
 }
 
-fn draw(view: &View<'_>, maps: &[Map<'_>], rows: &[String], bar: &Bar<'_>) -> Result<Canvas> {
+fn draw(view: &View<'_>, maps: &[Map<'_>], rows: &[String], bar: &Bar) -> Result<Canvas> {
     let cell = height_of(rows.len());
     let names = rows.iter().map(|name| text::width(name, SIZE)).fold(0.0, f64::max).min(110.0);
     let left = MARGIN + names + 6.0;

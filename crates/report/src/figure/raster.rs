@@ -8,17 +8,22 @@ use resvg::{tiny_skia, usvg};
 use super::fonts::Fonts;
 
 /// Pixels for each unit of the drawing: a single column of 85 mm then has about 500 dots per inch.
-const SCALE: f32 = 4.0;
+pub(super) const SCALE: f32 = 4.0;
 
 /// The drawing as a PNG, and the letters in it that none of the fonts has: they are empty boxes.
 pub(crate) fn png(svg: &str, fonts: &Fonts) -> Result<(Vec<u8>, BTreeSet<char>)> {
+    png_at(svg, fonts, SCALE)
+}
+
+/// As [`png`], with so many pixels for each unit of the drawing.
+pub(super) fn png_at(svg: &str, fonts: &Fonts, scale: f32) -> Result<(Vec<u8>, BTreeSet<char>)> {
     let mut tree = parsed(svg, &fonts.options())?;
     if !unwritten(&tree).is_empty() {
         tree = parsed(svg, &fonts.options_with_others(svg))?;
     }
-    let size = tree.size().to_int_size().scale_by(SCALE).ok_or_else(|| anyhow!("a figure without size"))?;
+    let size = tree.size().to_int_size().scale_by(scale).ok_or_else(|| anyhow!("a figure without size"))?;
     let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height()).ok_or_else(|| anyhow!("a figure without size"))?;
-    resvg::render(&tree, tiny_skia::Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
+    resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
     Ok((pixels.encode_png().context("a figure as PNG")?, unwritten(&tree)))
 }
 

@@ -4,6 +4,7 @@ use anyhow::Result;
 use neuro::record::{Phase, RdmPicture, TrialRecords};
 
 use super::heat::{self, Bar};
+use super::scale::{self, Scale};
 use super::sheet::{Figure, MARGIN, PAGE, branches, data, layered};
 use super::svg::{Anchor, Canvas, Text};
 use super::text;
@@ -16,7 +17,6 @@ const SIZE: f64 = 14.0;
 const LINE: f64 = 17.0;
 const CLASS_SIZE: f64 = 12.0;
 const HEAD: f64 = 46.0;
-const SCALE: Bar<'_> = Bar { title: "Dissimilarity (1 − r)", marks: [(0.0, "0"), (0.5, "0.5"), (1.0, "≥ 1")] };
 
 /// One figure for each layer that has pictures, of the first seed that has any and of which no trial failed, if there is one.
 pub(super) fn figures(view: &View<'_>) -> Result<Vec<Figure>> {
@@ -162,6 +162,9 @@ struct Sheet<'a> {
     left: f64,
     panel: f64,
     names: f64,
+    /// One for all panels: it holds all values that are shown.
+    scale: Scale,
+    bar: Bar,
     /// Names of the arms, in as many lines as each needs beside its panels.
     arms: Vec<Vec<String>>,
 }
@@ -175,20 +178,24 @@ impl<'a> Sheet<'a> {
         let left = |lines: f64| LINE * lines + 10.0 + names + 6.0;
         let arms: Vec<_> = rows.iter().map(|row| text::wrap(row.arm.name(), SIZE, panel(left(2.0)))).collect();
         let left = left(arms.iter().map(Vec::len).max().unwrap_or(1) as f64);
-        Self { view, rows, moments, layer, left, panel: panel(left), names, arms }
+        let images = view.evidence.cause.probe_per_class.iter().sum();
+        let shown = moments.iter().flat_map(|moment| rows.iter().filter_map(|row| moment.picture(row, layer)));
+        let scale = Scale::of(shown.flat_map(|picture| scale::data(&picture.values, images)));
+        let bar = Bar::of(scale, "Dissimilarity (1 − r)");
+        Self { view, rows, moments, layer, left, panel: panel(left), names, scale, bar, arms }
     }
 
     fn draw(&self) -> Result<Canvas> {
         let bottom = HEAD + (self.panel + GAP) * self.rows.len() as f64 - GAP;
         let right = self.left + (self.panel + GAP) * self.moments.len() as f64 - GAP;
-        let width = right.max(MARGIN + SCALE.width(f64::INFINITY)) + MARGIN;
+        let width = right.max(MARGIN + self.bar.width(f64::INFINITY)) + MARGIN;
         // the scale stands beside the names of the classes if they leave room for it, else below
-        let beside = width - MARGIN - SCALE.width(f64::INFINITY) > self.left + self.panel + GAP;
-        let scale = if beside { bottom + 14.0 } else { bottom + self.names + 16.0 };
+        let beside = width - MARGIN - self.bar.width(f64::INFINITY) > self.left + self.panel + GAP;
+        let below = if beside { bottom + 14.0 } else { bottom + self.names + 16.0 };
         let end = if beside {
-            bottom + (self.names + 14.0).max(14.0 + SCALE.height(f64::INFINITY))
+            bottom + (self.names + 14.0).max(14.0 + self.bar.height(f64::INFINITY))
         } else {
-            scale + SCALE.height(f64::INFINITY)
+            below + self.bar.height(f64::INFINITY)
         };
 
         let mut canvas = Canvas::new(width, end + 4.0);
@@ -207,7 +214,7 @@ impl<'a> Sheet<'a> {
             self.class_names(&mut canvas, (self.left, top), false);
         }
         self.class_names(&mut canvas, (self.left, bottom), true);
-        SCALE.draw(&mut canvas, width - MARGIN, scale, f64::INFINITY)?;
+        self.bar.draw(&mut canvas, width - MARGIN, below, f64::INFINITY)?;
         Ok(canvas)
     }
 
@@ -230,8 +237,8 @@ impl<'a> Sheet<'a> {
         let frame = r#"fill="none" stroke="currentColor" stroke-opacity="0.5" stroke-width="0.8""#;
         match moment.picture(row, self.layer) {
             Some(picture) => {
-                let value =
-                    |i: usize, j: usize| picture.values.get(i * picture.side + j).map_or(f64::NAN, |&value| f64::from(value));
+                let value = |i: usize, j: usize| picture.values.get(i * picture.side + j).map_or(f64::NAN, |&v| f64::from(v));
+                let value = |i: usize, j: usize| self.scale.share(value(i, j));
                 canvas.picture(at, size, &heat::png(picture.side, picture.side, value)?);
                 self.class_borders(canvas, at);
             }
@@ -291,6 +298,7 @@ fn caption(view: &View<'_>, sheet: &Sheet<'_>, layer: &str) -> String {
     let seed = sheet.rows.first().map_or(0, |row| row.trial.seeds.network.0);
     let every = if sheet.every() == 1 { "" } else { " Not every class is named." };
     let borders = if sheet.has_borders() { "; thin lines: borders of the classes" } else { "" };
+    let [low, high] = sheet.scale.told();
     let end = if sheet.moments.contains(&Moment::End) {
         " End: after the lesson of an arm’s last step, where there is one."
     } else {
@@ -299,7 +307,7 @@ fn caption(view: &View<'_>, sheet: &Sheet<'_>, layer: &str) -> String {
     format!(
         "Representational dissimilarity (1 − Pearson’s r) between the activation patterns of each pair of {} probe images, layer {layer}, \
          n = 1 network (network seed {seed}). Images are sorted by class{borders}.{every} Each pixel is the mean over the pairs in it; one \
-         colour scale throughout, 0 to 1, values above 1 are clipped; grey: no pair is defined. Losses above the columns are those of the \
+         colour scale throughout, {low} to {high}, which holds all of them; grey: no pair is defined. Losses above the columns are those of the \
          arms that lose synapses.{end}{} {}",
         words::count(cause.probe_per_class.iter().sum::<usize>() as u64),
         branches(view),
@@ -352,6 +360,24 @@ mod tests {
         assert_eq!(heads[5], "step 4–15, end: 30–96 % lost");
         let svg = figures(&View::new(&evidence)).unwrap()[0].canvas.standalone();
         assert!(!svg.contains("not read"));
+    }
+
+    /// Patterns are unrelated at 1 and opposite at 2, and a scale that ended at 1 would show both as one.
+    #[test]
+    fn all_panels_share_a_scale_that_holds_all_values() {
+        let drawn = |value: f32| {
+            let mut evidence = example::evidence(1, 2);
+            evidence.trials[0].pictures[1].values[1] = value;
+            let figure = figures(&View::new(&evidence)).unwrap().remove(0);
+            (figure.canvas.standalone(), figure.caption)
+        };
+        let ((unrelated, _), (opposite, caption)) = (drawn(1.25), drawn(2.0));
+        let panels =
+            |svg: &str| svg.split("href=").skip(1).map(|rest| rest.lines().next().unwrap().to_owned()).collect::<Vec<_>>();
+        let differ = panels(&unrelated).iter().zip(&panels(&opposite)).filter(|(a, b)| a != b).count();
+        assert_eq!(differ, 5 + 3 + 3, "a larger value changes the colours of every panel");
+        assert!(opposite.contains(">Dissimilarity (1 − r), 0 to 2</text>") && opposite.contains(">2</text>"));
+        assert!(caption.contains("one colour scale throughout, 0 to 2, which holds all of them"), "{caption}");
     }
 
     #[test]

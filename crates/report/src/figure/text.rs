@@ -42,6 +42,25 @@ pub(super) fn fit(text: &str, size: f64, room: f64) -> String {
     format!("{}…", short.trim_end())
 }
 
+/// The text, or as much of its beginning and its end as fits with an ellipsis between them.
+pub(super) fn fit_ends(text: &str, size: f64, room: f64) -> String {
+    if width(text, size) <= room {
+        return text.to_owned();
+    }
+    let letters: Vec<&str> = text.graphemes(true).collect();
+    let (mut start, mut end) = (letters.len() / 2, letters.len().div_ceil(2));
+    let kept = |start: usize, end: usize| (letters[..start].concat(), letters[end..].concat());
+    while start > 0 {
+        let (first, last) = kept(start, end);
+        if width(&first, size) + width(&last, size) + size <= room {
+            break;
+        }
+        (start, end) = (start - 1, end + 1);
+    }
+    let (first, last) = kept(start, end);
+    format!("{}…{}", first.trim_end(), last.trim_start())
+}
+
 /// The text in lines that fit, broken between words, and inside a word only where it is longer than a line.
 pub(super) fn wrap(text: &str, size: f64, room: f64) -> Vec<String> {
     let mut lines = vec![String::new()];
@@ -79,6 +98,8 @@ mod tests {
         let cut = fit("a very long name of an arm", 10.0, 60.0);
         assert!(cut.ends_with('…') && width(&cut, 10.0) <= 60.0, "{cut}");
         assert_eq!(fit("wide", 10.0, 0.0), "…");
+        assert_eq!(["plane", "class number 12"].map(|name| fit_ends(name, 10.0, 60.0)), ["plane", "clas…r 12"]);
+        assert_eq!(["wide", "odd"].map(|name| fit_ends(name, 10.0, 0.0)), ["…", "…"]);
     }
 
     #[test]
