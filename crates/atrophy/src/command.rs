@@ -122,14 +122,8 @@ impl Atrophy {
             Request::Clean(clean) => clean.carry_out(),
             Request::Merge(merge) => merge.carry_out(),
             Request::List { json } => output::say(json, list::text, list::json),
-            Request::Rdm(rdm) => {
-                let told = rdm.carry_out()?;
-                output::say(rdm.json, || told.text, || told.object)
-            }
-            Request::Compare(compare) => {
-                let told = compare.carry_out()?;
-                output::say(compare.json, || told.text, || told.object)
-            }
+            Request::Rdm(rdm) => rdm.carry_out()?.say(rdm.json),
+            Request::Compare(compare) => compare.carry_out()?.say(compare.json),
             Request::Bench(Bench::Train(train)) => {
                 let json = train.json;
                 let measured = train.measure()?;

@@ -1,6 +1,7 @@
 //! Trouble that a user can cause or mend: one message, one documented exit code.
 
 use std::fmt::Display;
+use std::io::Write;
 
 use ledger::LedgerError;
 
@@ -104,6 +105,12 @@ impl Trouble {
         // a standard error that is gone cannot be told so
         let _ = clap::Error::raw(clap::error::ErrorKind::Io, format!("{}\n", self.message)).print();
     }
+}
+
+/// Tells a person what they should know besides the result.
+pub fn warn(warning: &str) {
+    // a standard error that is gone cannot be told so
+    let _ = writeln!(std::io::stderr(), "warning: {}", clipped(&shown(warning)));
 }
 
 /// Turns any error into trouble, saying what was being done.

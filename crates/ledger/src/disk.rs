@@ -25,6 +25,21 @@ pub fn write_aside(path: &Path, bytes: &[u8]) -> Result<()> {
     write().map_err(|error| LedgerError::disk("write", path, error))
 }
 
+/// Writes a file so that it is there whole or not at all, but not safe from a crash of the machine before the system has written it:
+/// for what can be made again.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut scratch = scratch(path)?;
+    let mut file = io::BufWriter::with_capacity(1 << 20, scratch.as_file_mut());
+    write(&mut file)?;
+    file.flush()?;
+    drop(file);
+    scratch.persist(path)?;
+    Ok(())
+}
+
 /// A file beside `path` that is created anew, whoever else writes there, and removed again unless it is given its name.
 fn scratch(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut name = path.file_name().unwrap_or_default().to_owned();

@@ -2,6 +2,18 @@
 
 use npyz::{NpyFile, WriterBuilder};
 
+/// What a NumPy file (format 1.0) begins with, whose numbers of this type follow in C's order: `descr` is "f4" or the like, in this machine's
+/// byte order.
+pub fn beginning(descr: &str, shape: &[usize]) -> Vec<u8> {
+    let order = if cfg!(target_endian = "little") { '<' } else { '>' };
+    let shape: String = shape.iter().map(|length| format!("{length}, ")).collect();
+    let mut header = format!("{{'descr': '{order}{descr}', 'fortran_order': False, 'shape': ({}), }}", shape.trim_end());
+    // the numbers begin at a multiple of 64 bytes
+    let length = (10 + header.len() + 1).next_multiple_of(64) - 10;
+    header = format!("{header:<width$}\n", width = length - 1);
+    [b"\x93NUMPY\x01\x00".as_slice(), &(length as u16).to_le_bytes(), header.as_bytes()].concat()
+}
+
 /// A one-dimensional array of unsigned 16-bit numbers.
 pub fn labels(values: &[u16]) -> Vec<u8> {
     write(&[values.len() as u64], values)
@@ -57,6 +69,16 @@ pub fn read_square(bytes: &[u8]) -> Result<(usize, Vec<f32>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beginnings_are_those_of_the_crate_that_reads_them() {
+        let written = list(&[1.5, 2.5]);
+        let file = [beginning("f4", &[2]), [1.5_f32, 2.5].iter().flat_map(|v| v.to_ne_bytes()).collect()].concat();
+        assert_eq!(NpyFile::new(&file[..]).unwrap().into_vec::<f32>().unwrap(), [1.5, 2.5]);
+        assert_eq!(file.len() % 64, written.len() % 64);
+        let square = beginning("f8", &[300, 300]);
+        assert_eq!((square.len() % 64, NpyFile::new(&square[..]).unwrap().shape()), (0, [300, 300].as_slice()));
+    }
 
     #[test]
     fn a_picture_comes_back() {

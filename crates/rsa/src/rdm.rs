@@ -215,8 +215,12 @@ impl<T: Real> Rdm<T> {
         Some(self.upper[position(self.images, i, j)]).filter(|dissimilarity| !dissimilarity.is_undefined())
     }
 
-    /// A matrix over the `picked` images, one image perhaps several times; pairs of an image with itself hold NaN.
-    pub(crate) fn picking(&self, picked: &[usize]) -> Rdm<T> {
+    /// The matrix of some of the images, in this order, one perhaps several times; pairs of an image with itself hold NaN. (Which images
+    /// have [no dissimilarity](Self::constant) is not looked for.)
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn picking(&self, picked: &[usize]) -> Rdm<T> {
         let images = picked.len();
         let mut upper = Vec::with_capacity(pairs(images));
         for (k, &i) in picked.iter().enumerate() {

@@ -64,6 +64,16 @@ impl Labels {
         ends.collect()
     }
 
+    /// The name of each image's label.
+    pub fn words(&self) -> Vec<String> {
+        self.of.iter().map(|&name| self.names[name as usize].clone()).collect()
+    }
+
+    /// Each name, and how many images have it, in the order of names.
+    pub fn classes(&self) -> Vec<(String, usize)> {
+        self.names.iter().cloned().zip(self.groups().iter().map(ExactSizeIterator::len)).collect()
+    }
+
     /// Of what the images have, names in its order.
     fn of_each<T: Ord>(each: &[T], name: impl Fn(&T) -> String) -> Self {
         let mut sorted: Vec<&T> = each.iter().collect();

@@ -1,0 +1,205 @@
+//! `atrophy compare`: how alike two dissimilarity matrices, or two sets of activations, are.
+
+use rsa::{Method, Prepared, Rdm, Real, bootstrap, linear_cka};
+use serde_json::{Value, json};
+
+use super::activations::Activations;
+use super::matrices::Matrices;
+use super::side::check_belong;
+use super::{Told, place, value};
+use crate::arrays::{Place, Values};
+use crate::memory;
+use crate::trouble::{Exit, OrTrouble, Result, Trouble};
+
+/// How alike two matrices are.
+#[derive(Debug, clap::Args)]
+pub struct CompareRequest {
+    /// A dissimilarity matrix (upper triangle or square) or a stack of them; for CKA, activations.
+    #[arg(value_parser = place())]
+    a: Place,
+    /// Another over the same images.
+    #[arg(value_parser = place())]
+    b: Place,
+    /// tau-b, tau-a, rho-a, spearman, pearson, cosine, or linear-cka.
+    #[arg(long, value_name = "METHOD", default_value = "tau-b", value_parser = asked)]
+    method: Asked,
+    /// Of a stack only the matrix with this number, counted from 0; of two stacks I,J.
+    #[arg(long, value_name = "I", value_delimiter = ',')]
+    index: Vec<usize>,
+    /// Resample the images so often, at least 20 times, for a 95 % interval.
+    #[arg(long, value_name = "RESAMPLES", value_parser = clap::value_parser!(u32).range(20..))]
+    bootstrap: Option<u32>,
+    /// Seed of the resampling.
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    seed: u64,
+    /// Compare even if the files beside the matrices say that their rows are different images.
+    #[arg(long)]
+    regardless: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is asked of two arrays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// Of two dissimilarity matrices.
+    Of(Method),
+    /// Linear centred kernel alignment of two sets of activations (Kornblith 2019).
+    LinearCka,
+}
+
+/// What it is called.
+const LINEAR_CKA: &str = "linear-cka";
+
+fn asked(name: &str) -> std::result::Result<Asked, String> {
+    if name == LINEAR_CKA {
+        return Ok(Asked::LinearCka);
+    }
+    method(name).map(Asked::Of).map_err(|choose| format!("{choose}, or {LINEAR_CKA}"))
+}
+
+/// A method by its name.
+pub(super) fn method(name: &str) -> std::result::Result<Method, String> {
+    let names: Vec<String> = Method::ALL.iter().map(Method::to_string).collect();
+    serde_json::from_value(name.into()).map_err(|_| format!("choose {}", names.join(", ")))
+}
+
+impl CompareRequest {
+    /// Compares.
+    ///
+    /// # Errors
+    /// If one of the two cannot be read, or they do not belong together.
+    pub fn carry_out(&self) -> Result<Told> {
+        match self.method {
+            Asked::Of(method) => self.compare(method),
+            Asked::LinearCka => self.align(),
+        }
+    }
+
+    fn compare(&self, method: Method) -> Result<Told> {
+        let read = |place| {
+            let mut warnings = Vec::new();
+            Matrices::read(place, &mut warnings).map(|matrices| (matrices, warnings))
+        };
+        let (a, b) = rayon::join(|| read(&self.a), || read(&self.b));
+        let ((a, mut warnings), (b, more)) = (a?, b?);
+        warnings.extend(more);
+        if let (Some(of_a), Some(of_b)) = (&a.side, &b.side) {
+            let belong = check_belong((of_a, &a.name(0)), (of_b, &b.name(0)), &mut warnings);
+            match belong {
+                Err(refusal) if !self.regardless => {
+                    return Err(Trouble::new(Exit::Refused, format!("{refusal}; or compare them --regardless")));
+                }
+                Err(refusal) => warnings.push(refusal),
+                Ok(()) => {}
+            }
+        }
+        let index = self.index(&a, &b)?;
+        match a.are_doubles() || b.are_doubles() {
+            false => self.told(method, a.take::<f32>(index[0])?, b.take::<f32>(index[1])?, warnings),
+            true => self.told(method, a.take::<f64>(index[0])?, b.take::<f64>(index[1])?, warnings),
+        }
+    }
+
+    /// Which matrix of each side is asked for; all if it is not said.
+    fn index(&self, a: &Matrices, b: &Matrices) -> Result<[Option<usize>; 2]> {
+        match *self.index.as_slice() {
+            [] => Ok([None; 2]),
+            [i, j] => Ok([Some(i), Some(j)]),
+            [i] if b.count == 1 => Ok([Some(i), None]),
+            [i] if a.count == 1 => Ok([None, Some(i)]),
+            _ => {
+                let message = format!("{} and {} are both stacks; say of each which matrix is meant: --index I,J", self.a, self.b);
+                Err(Trouble::new(Exit::Study, message))
+            }
+        }
+    }
+
+    fn told<T: Real>(
+        &self,
+        method: Method,
+        a: Vec<(String, Rdm<T>)>,
+        b: Vec<(String, Rdm<T>)>,
+        warnings: Vec<String>,
+    ) -> Result<Told> {
+        let ((a_name, first), (b_name, second)) = (&a[0], &b[0]);
+        let images = first.images();
+        if images != second.images() {
+            let message =
+                format!("{a_name} is over {images} images and {b_name} over {}; compare matrices over the same", second.images());
+            return Err(Trouble::new(Exit::Data, message));
+        }
+        // ranks of both, and what sorts them
+        let for_pair = if size_of::<T>() == 4 { 16 } else { 28 };
+        memory::refuse_beyond(first.upper().len() as u64 * for_pair, "the comparison")?;
+        let is_one = a.len() * b.len() == 1;
+        let is_list = a.len() == 1 || b.len() == 1;
+        let (mut lines, mut objects, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for (a_name, a) in a {
+            let mut row = Vec::new();
+            let reference = Prepared::new(a);
+            for (b_name, b) in &b {
+                let (line, object) = self.of_two(method, &reference, b);
+                lines.push(if is_one { line } else { format!("{a_name}, {b_name}: {line}") });
+                row.push(object["value"].clone());
+                objects.push(object);
+            }
+            values.push(row);
+        }
+        let object = match is_one {
+            true => objects.remove(0),
+            false => {
+                let values: Value = if is_list { values.concat().into() } else { json!(values) };
+                json!({ "value": values, "method": method, "images": images, "comparisons": objects })
+            }
+        };
+        Ok(Told { text: lines.join("\n"), object, warnings })
+    }
+
+    /// The comparison of two matrices.
+    fn of_two<T: Real>(&self, method: Method, a: &Prepared<T>, b: &Rdm<T>) -> (String, Value) {
+        let similarity = a.similarity(b, method);
+        let images = b.images();
+        let mut text = format!("{} {method}, {} pairs of {images} images", value(similarity.value), similarity.pairs_used);
+        if similarity.pairs_left_out > 0 {
+            text += &format!(", {} left out as undefined", similarity.pairs_left_out);
+        }
+        let mut object = json!({
+            "value": similarity.value, "method": method, "images": images, "n": similarity.pairs_used,
+            "pairs_used": similarity.pairs_used, "pairs_left_out": similarity.pairs_left_out,
+        });
+        if let Some(resamples) = self.bootstrap {
+            let sure = bootstrap(a.rdm(), b, method, resamples as usize, self.seed);
+            let (low, high) = (value(sure.lower), value(sure.upper));
+            let undefined = if sure.undefined > 0 { format!(", {} of them undefined", sure.undefined) } else { String::new() };
+            let seed = self.seed;
+            text += &format!(
+                "\n95 % interval {low} to {high}, bootstrap over images ({resamples} resamples{undefined}, seed {seed})"
+            );
+            object["interval"] = json!({ "lower": sure.lower, "upper": sure.upper, "resamples": resamples, "undefined": sure.undefined, "seed": self.seed });
+        }
+        (text, object)
+    }
+
+    fn align(&self) -> Result<Told> {
+        if self.bootstrap.is_some() || !self.index.is_empty() {
+            let message = "--bootstrap and --index go with dissimilarity matrices, not with CKA";
+            return Err(Trouble::new(Exit::Study, message));
+        }
+        let (a, b) = (Activations::read(&self.a)?, Activations::read(&self.b)?);
+        let images = a.images;
+        memory::refuse_beyond(a.bytes() + b.bytes(), "the comparison")?;
+        let doubles = |values: &Values| match values {
+            Values::F32(values) => values.iter().map(|&value| f64::from(value)).collect(),
+            Values::F64(values) => values.clone(),
+        };
+        let cka = match (&a.values, &b.values) {
+            (Values::F32(x), Values::F32(y)) => linear_cka((x, a.features), (y, b.features)),
+            (x, y) => linear_cka((&doubles(x), a.features), (&doubles(y), b.features)),
+        };
+        let cka = cka.or_trouble(Exit::Data, || format!("{} and {}", self.a, self.b))?;
+        let text = format!("{} linear CKA, {images} images", value(cka));
+        Ok(Told { text, object: json!({ "value": cka, "method": LINEAR_CKA, "images": images, "n": images }), warnings: Vec::new() })
+    }
+}

@@ -1,0 +1,116 @@
+//! Dissimilarity matrices of anybody's making: an upper triangle, a square, or a stack of either.
+
+use rsa::{Rdm, Real};
+
+use super::side::{self, Side};
+use crate::arrays::{self, Array, Place, Slice, Values};
+use crate::memory;
+use crate::trouble::{Exit, OrTrouble, Result, Trouble};
+
+/// The matrices of one file, over the same images.
+pub(super) struct Matrices {
+    pub(super) place: Place,
+    /// What is said of them beside the file.
+    pub(super) side: Option<Side>,
+    array: Array,
+    form: Form,
+    /// How many there are. A stack of one is a matrix.
+    pub(super) count: usize,
+}
+
+/// How a matrix is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// The upper triangle, row after row.
+    Condensed,
+    /// All rows.
+    Square,
+}
+
+impl Matrices {
+    /// Reads them. Doubles that are all singles are held as singles.
+    pub(super) fn read(place: &Place, warnings: &mut Vec<String>) -> Result<Matrices> {
+        let Array { shape, values } = arrays::read(place)?;
+        let is_triangular = |pairs: usize| pairs > 0 && (8 * pairs + 1).isqrt().pow(2) == 8 * pairs + 1;
+        let (count, form) = match shape.as_slice() {
+            [_] => (1, Form::Condensed),
+            [rows, columns] if rows == columns => (1, Form::Square),
+            &[count, pairs] if is_triangular(pairs) => (count, Form::Condensed),
+            [count, rows, columns] if rows == columns => (*count, Form::Square),
+            _ => {
+                let message = format!(
+                    "{place} has the shape {shape:?}; a dissimilarity matrix is square (n, n) or an upper triangle (n(n-1)/2,), a stack of them                      (k, n, n) or (k, n(n-1)/2); make one of activations with `atrophy rdm`"
+                );
+                return Err(Trouble::new(Exit::Data, message));
+            }
+        };
+        if count == 0 {
+            return Err(Trouble::new(Exit::Data, format!("{place} has the shape {shape:?}, a stack of no matrices")));
+        }
+        let array = Array { shape, values: values.narrowed() };
+        Ok(Matrices { place: place.clone(), side: side::of(&place.file, warnings), array, form, count })
+    }
+
+    /// Whether single precision does not hold them.
+    pub(super) fn are_doubles(&self) -> bool {
+        matches!(self.array.values, Values::F64(_))
+    }
+
+    /// What one of them is called.
+    pub(super) fn name(&self, number: usize) -> String {
+        if self.count == 1 { self.place.to_string() } else { format!("{}[{number}]", self.place) }
+    }
+
+    /// All of them, or the one with this number.
+    pub(super) fn take<T: Held>(self, number: Option<usize>) -> Result<Vec<(String, Rdm<T>)>> {
+        if let Some(number) = number.filter(|&number| number >= self.count) {
+            let (place, count) = (&self.place, self.count);
+            return Err(Trouble::new(Exit::Study, format!("{place} has {count} matrices, counted from 0; there is no number {number}")));
+        }
+        if self.count == 1 && self.form == Form::Condensed {
+            let name = self.name(0);
+            let rdm = Rdm::from_condensed(T::held(self.array.values)).or_trouble(Exit::Data, || name.clone())?;
+            return Ok(vec![(name, rdm)]);
+        }
+        let each = self.array.values.len() / self.count;
+        let bytes = each as u64 * size_of::<T>() as u64;
+        let taken = if number.is_some() { 1 } else { self.count };
+        memory::refuse_beyond(bytes * taken as u64, &self.place.to_string())?;
+        let numbers = number.map_or(0..self.count, |number| number..number + 1);
+        let mut rdms = Vec::with_capacity(taken);
+        for number in numbers {
+            let slice = self.array.values.slice(number * each..(number + 1) * each);
+            let rdm = match (self.form, slice) {
+                (Form::Square, Slice::F32(values)) => Rdm::from_square(values),
+                (Form::Square, Slice::F64(values)) => Rdm::from_square(values),
+                (Form::Condensed, slice) => Rdm::from_condensed(T::held(slice.to_values())),
+            };
+            rdms.push((self.name(number), rdm.or_trouble(Exit::Data, || self.name(number))?));
+        }
+        Ok(rdms)
+    }
+}
+
+/// Numbers of a precision that holds all that were read.
+pub(super) trait Held: Real {
+    /// All of them, in this precision.
+    fn held(values: Values) -> Vec<Self>;
+}
+
+impl Held for f32 {
+    fn held(values: Values) -> Vec<f32> {
+        match values {
+            Values::F32(values) => values,
+            Values::F64(values) => values.into_iter().map(|value| value as f32).collect(),
+        }
+    }
+}
+
+impl Held for f64 {
+    fn held(values: Values) -> Vec<f64> {
+        match values {
+            Values::F32(values) => values.into_iter().map(f64::from).collect(),
+            Values::F64(values) => values,
+        }
+    }
+}
