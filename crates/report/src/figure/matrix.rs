@@ -139,7 +139,17 @@ impl<'a> Sheet<'a> {
             (false, false) => CLASS_SIZE + BESIDE,
         };
         let head = if title.is_empty() { 0.0 } else { TITLE_LINE * title.len() as f64 + 4.0 };
-        Ok(Self { matrix, scale, spread: Spread::of(matrix), title, names, upright, left, top: MARGIN + head + above, panel })
+        Ok(Self {
+            matrix,
+            scale,
+            spread: Spread::of(matrix, scale),
+            title,
+            names,
+            upright,
+            left,
+            top: MARGIN + head + above,
+            panel,
+        })
     }
 
     fn draw(&self) -> Result<Canvas> {
@@ -158,11 +168,10 @@ impl<'a> Sheet<'a> {
         self.draw_matrix(&mut canvas)?;
         self.draw_names(&mut canvas);
         self.draw_bar(&mut canvas, bar)?;
-        let middle = self.left + self.panel / 2.0;
+        // below the middle of the bar, unless the sheet ends before
+        let half = quantity.iter().map(|line| text::width(line, TITLE_SIZE) / 2.0).fold(0.0, f64::max);
+        let middle = (self.left + self.panel / 2.0).min(COLUMN - MARGIN - half).max(MARGIN + half);
         for (i, line) in quantity.iter().enumerate() {
-            // below the middle of the bar, unless the sheet ends before
-            let half = text::width(line, TITLE_SIZE) / 2.0;
-            let middle = middle.min(COLUMN - MARGIN - half).max(MARGIN + half);
             let at = (middle, under + TITLE_SIZE + TITLE_LINE * i as f64);
             canvas.text(Text::new(at, TITLE_SIZE, Anchor::Middle), line);
         }
@@ -177,15 +186,14 @@ impl<'a> Sheet<'a> {
         let (x, y, panel, side) = (self.left, self.top, self.panel, self.matrix.side);
         let share = |row: usize, column: usize| self.scale.share(f64::from(self.matrix.values[row * side + column]));
         canvas.picture((x, y), (panel, panel), &heat::png(side, side, share)?);
-        // where classes are so small that lines would hide them, ticks beside the matrix tell them apart
-        let sizes: Vec<usize> = self.matrix.classes.iter().map(|(_, images)| *images).collect();
-        if panel / sizes.len().max(1) as f64 >= 5.0 {
-            let ink = r##"stroke="#ffffff" stroke-opacity="0.55" stroke-width="0.7""##;
-            for share in heat::borders(&sizes).into_iter().filter(|share| *share > 0.0 && *share < 1.0) {
-                let along = share * panel;
-                canvas.line((x + along, y), (x + along, y + panel), ink);
-                canvas.line((x, y + along), (x + panel, y + along), ink);
-            }
+        let sizes: Vec<usize> = self.matrix.classes.iter().map(|(_, images)| *images).filter(|images| *images > 0).collect();
+        let borders = heat::borders(&sizes);
+        let ink = r##"stroke="#ffffff" stroke-opacity="0.55" stroke-width="0.7""##;
+        // no line where it would hide a class
+        for [_, here, _] in borders.array_windows().filter(|ends| ends.windows(2).all(|e| (e[1] - e[0]) * panel >= 5.0)) {
+            let along = here * panel;
+            canvas.line((x + along, y), (x + along, y + panel), ink);
+            canvas.line((x, y + along), (x + panel, y + along), ink);
         }
         canvas.rectangle((x, y), (panel, panel), r#"fill="none" stroke="currentColor" stroke-opacity="0.5" stroke-width="0.8""#);
         Ok(())
@@ -353,6 +361,8 @@ mod tests {
         let svg = drawn("above", &Matrix { range: [-0.25, 1.9], ..matrix });
         assert_eq!(svg.matches("<polygon").count(), 1);
         let told = texts(&svg);
+        let ends = [0.0f32, 0.1, 0.1, 0.0];
+        assert!(!drawn("ends", &Matrix { range: [0.1, 0.2], ..of(&ends, 2, &[]) }).contains("<polygon"), "0.1 is not beyond 0.1");
         assert!(told.contains("−0.25 to 1.9; less than 0.1 % of the pairs lie above (to 1.93)."), "{told}");
     }
 
@@ -414,11 +424,13 @@ mod tests {
             let many = equal((0..classes).map(|i| format!("class number {i}")), 300 / classes);
             let svg = drawn(&format!("{classes}-classes"), &of(&values, 300, &many));
             let named = svg.matches(">class").count();
-            assert!(named >= 2 * classes.min(15) && named <= 2 * 34 && named % 2 == 0, "{classes}: {named}");
+            assert!(named >= 2 * classes.min(15) && named <= 2 * 34 && named.is_multiple_of(2), "{classes}: {named}");
             assert_eq!(texts(&svg).contains("Not every class is named."), named < 2 * classes, "{classes}");
         }
         let unequal = [("rare".to_owned(), 1), ("common".to_owned(), 298), ("none".to_owned(), 0), ("one".to_owned(), 1)];
-        let told = texts(&drawn("unequal", &of(&values, 300, &unequal)));
+        let svg = drawn("unequal", &of(&values, 300, &unequal));
+        let told = texts(&svg);
+        assert!(!svg.contains(r##"stroke="#ffffff""##), "a line would hide a class of one pixel");
         assert!(told.contains("rare") && told.contains("one") && !told.contains("none") && !told.contains("Not every"), "{told}");
         let long = "a name that no journal has room for ".repeat(5);
         let svg = drawn("long", &Matrix { title: &long, quantity: &long, ..of(&values, 300, &equal([&long, &long], 150)) });

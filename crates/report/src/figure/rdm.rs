@@ -153,6 +153,11 @@ fn figure(view: &View<'_>, rows: &[Row<'_>], layer: &str, principal: bool) -> Re
     }))
 }
 
+/// All pictures of the figure.
+fn shown<'a>(rows: &'a [Row<'a>], moments: &'a [Moment], layer: &'a str) -> impl Iterator<Item = &'a RdmPicture> {
+    moments.iter().flat_map(move |moment| rows.iter().filter_map(move |row| moment.picture(row, layer)))
+}
+
 /// What is drawn, and how large.
 struct Sheet<'a> {
     view: &'a View<'a>,
@@ -179,8 +184,7 @@ impl<'a> Sheet<'a> {
         let arms: Vec<_> = rows.iter().map(|row| text::wrap(row.arm.name(), SIZE, panel(left(2.0)))).collect();
         let left = left(arms.iter().map(Vec::len).max().unwrap_or(1) as f64);
         let images = view.evidence.cause.probe_per_class.iter().sum();
-        let shown = moments.iter().flat_map(|moment| rows.iter().filter_map(|row| moment.picture(row, layer)));
-        let scale = Scale::of(shown.flat_map(|picture| scale::data(&picture.values, images)));
+        let scale = Scale::of(shown(rows, moments, layer).flat_map(|picture| scale::data(&picture.values, images)));
         let bar = Bar::of(scale, "Dissimilarity (1 − r)");
         Self { view, rows, moments, layer, left, panel: panel(left), names, scale, bar, arms }
     }
@@ -299,6 +303,9 @@ fn caption(view: &View<'_>, sheet: &Sheet<'_>, layer: &str) -> String {
     let every = if sheet.every() == 1 { "" } else { " Not every class is named." };
     let borders = if sheet.has_borders() { "; thin lines: borders of the classes" } else { "" };
     let [low, high] = sheet.scale.told();
+    let images: usize = cause.probe_per_class.iter().sum();
+    let hidden = shown(sheet.rows, sheet.moments, sheet.layer).any(|picture| sheet.scale.hides_itself(&picture.values, images));
+    let diagonal = if hidden { "all but the diagonal, each image with itself" } else { "all of them" };
     let end = if sheet.moments.contains(&Moment::End) {
         " End: after the lesson of an arm’s last step, where there is one."
     } else {
@@ -307,9 +314,9 @@ fn caption(view: &View<'_>, sheet: &Sheet<'_>, layer: &str) -> String {
     format!(
         "Representational dissimilarity (1 − Pearson’s r) between the activation patterns of each pair of {} probe images, layer {layer}, \
          n = 1 network (network seed {seed}). Images are sorted by class{borders}.{every} Each pixel is the mean over the pairs in it; one \
-         colour scale throughout, {low} to {high}, which holds all of them; grey: no pair is defined. Losses above the columns are those of the \
+         colour scale throughout, {low} to {high}, which holds {diagonal}; grey: no pair is defined. Losses above the columns are those of the \
          arms that lose synapses.{end}{} {}",
-        words::count(cause.probe_per_class.iter().sum::<usize>() as u64),
+        words::count(images as u64),
         branches(view),
         data(view),
     )
@@ -378,6 +385,13 @@ mod tests {
         assert_eq!(differ, 5 + 3 + 3, "a larger value changes the colours of every panel");
         assert!(opposite.contains(">Dissimilarity (1 − r), 0 to 2</text>") && opposite.contains(">2</text>"));
         assert!(caption.contains("one colour scale throughout, 0 to 2, which holds all of them"), "{caption}");
+
+        let mut evidence = example::evidence(1, 2);
+        evidence.cause.probe_per_class = vec![6; 10];
+        let off = evidence.trials.iter_mut().flat_map(|trial| &mut trial.pictures).flat_map(|picture| &mut picture.values);
+        off.filter(|value| **value > 0.0).for_each(|value| *value = 0.9 + 0.2 * *value);
+        let caption = figures(&View::new(&evidence)).unwrap().remove(0).caption;
+        assert!(caption.contains("0.915 to 1.115, which holds all but the diagonal, each image with itself;"), "{caption}");
     }
 
     #[test]

@@ -40,6 +40,24 @@ impl Scale {
         self.high - self.low <= 1e-12 * self.most()
     }
 
+    /// Whether all of the scale is above a value. Ends that were chosen are compared as singles, which the values are: 0.1 does not lie
+    /// beyond 0.1.
+    pub(super) fn is_above(self, value: f64) -> bool {
+        value < f64::from(self.low as f32)
+    }
+
+    /// Whether all of the scale is below a value.
+    pub(super) fn is_below(self, value: f64) -> bool {
+        value > f64::from(self.high as f32)
+    }
+
+    /// Whether there are pixels of one image with itself whose value has no place on the scale.
+    pub(super) fn hides_itself(self, picture: &[f32], images: usize) -> bool {
+        let side = picture.len().isqrt();
+        let itself = (0..side).filter(|&i| is_itself(i, i, side, images)).map(|i| f64::from(picture[i * side + i]));
+        itself.into_iter().any(|value| self.is_above(value) || self.is_below(value))
+    }
+
     /// Place of a value on the scale: 0 to 1, or beyond; one half if the scale has this value alone.
     pub(super) fn share(self, value: f64) -> f64 {
         if self.is_flat() && value >= self.low && value <= self.high {
@@ -87,12 +105,14 @@ impl Scale {
         [self.low, self.high].map(|value| self.written(value))
     }
 
-    /// A value in words, to a thousandth of the scale or finer, without zeros at its end.
+    /// A value in words, without zeros at its end: to a thousandth of the scale or finer, and as fine as tells it from the ends.
     pub(super) fn written(self, value: f64) -> String {
         let span = if self.is_flat() { self.most() / 10.0 } else { self.high - self.low };
         let most = self.most().max(value.abs());
+        let from_ends = [self.low, self.high].map(|end| (value - end).abs()).into_iter().filter(|apart| *apart > 0.0);
+        let fine = from_ends.map(power).fold(power(span) - 3, i32::min);
         // single precision has no more than eight digits
-        let text = written(value, (power(span) - 3).max(power(most) - 8), most);
+        let text = written(value, fine.max(power(most) - 8), most);
         let (digits, exponent) =
             text.split_once('e').map_or((text.as_str(), None), |(digits, exponent)| (digits, Some(exponent)));
         let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
@@ -167,7 +187,7 @@ mod tests {
             for low in [-high, -0.3 * high, 0.0, 0.5 * high, 0.97 * high] {
                 for factor in [1e-30, 1.0, 1e20] {
                     let marks = Scale { low: low * factor, high: high * factor }.marks(300.0, 13.0, 40.0);
-                    let least = if marks[0].1.contains('e') { 2 } else { 3 };
+                    let least = if marks.iter().any(|(_, label)| label.contains('e')) { 2 } else { 3 };
                     assert!((least..=5).contains(&marks.len()), "{low} {high} {factor}: {marks:?}");
                 }
             }
@@ -189,6 +209,8 @@ mod tests {
         assert_eq!(told(0.5, 0.5), ["0.5", "0.5"]);
         assert_eq!(told(1200.0, 1200.0), ["1,200", "1,200"]);
         assert_eq!(told(0.0, 0.0), ["0", "0"]);
+        let beyond = |value| Scale { low: 0.0, high: 1.0 }.written(value);
+        assert_eq!([1.93, 1.000_002, -0.000_5, 12.0, 3e7].map(beyond), ["1.93", "1.000002", "−0.0005", "12", "3e7"]);
     }
 
     #[test]

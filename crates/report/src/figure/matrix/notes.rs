@@ -21,8 +21,8 @@ pub(super) struct Beyond {
 }
 
 impl Spread {
-    pub(super) fn of(matrix: &Matrix<'_>) -> Self {
-        let Matrix { side, values, range: [low, high], images, .. } = *matrix;
+    pub(super) fn of(matrix: &Matrix<'_>, scale: Scale) -> Self {
+        let Matrix { side, values, images, .. } = *matrix;
         let beyond = |is_beyond: &dyn Fn(f64) -> bool, further: fn(f64, f64) -> f64| {
             let values = scale::data(values, images).filter(|value| is_beyond(*value));
             Beyond { count: values.clone().count(), furthest: values.reduce(further).unwrap_or(0.0) }
@@ -30,8 +30,8 @@ impl Spread {
         let is_grey = |&(i, value): &(usize, &f32)| value.is_nan() && !scale::is_itself(i / side, i % side, side, images);
         Self {
             count: scale::data(values, images).count(),
-            below: beyond(&|value| value < low, f64::min),
-            above: beyond(&|value| value > high, f64::max),
+            below: beyond(&|value| scale.is_above(value), f64::min),
+            above: beyond(&|value| scale.is_below(value), f64::max),
             grey: values.iter().enumerate().filter(is_grey).count(),
         }
     }
@@ -41,7 +41,7 @@ impl Spread {
 pub(super) fn notes(matrix: &Matrix<'_>, scale: Scale, spread: &Spread, named: usize) -> String {
     let mut notes = vec![what(matrix), colours(matrix, scale, spread)];
     notes.extend(grey(matrix, spread));
-    if spread.count > 0 && hides_itself(matrix, scale) {
+    if spread.count > 0 && scale.hides_itself(matrix.values, matrix.images) {
         notes.push("The diagonal, each image with itself, lies beyond the scale.".to_owned());
     }
     if named < matrix.classes.iter().filter(|(_, images)| *images > 0).count() {
@@ -100,11 +100,4 @@ fn grey(matrix: &Matrix<'_>, spread: &Spread) -> Option<String> {
 
 fn is_reduced(matrix: &Matrix<'_>) -> bool {
     matrix.images > matrix.side
-}
-
-/// Whether an image with itself has another place than the scale has for it.
-fn hides_itself(matrix: &Matrix<'_>, scale: Scale) -> bool {
-    let Matrix { side, values, images, .. } = *matrix;
-    let value = |i: usize| f64::from(values[i * side + i]);
-    (0..side).any(|i| scale::is_itself(i, i, side, images) && (value(i) < scale.low || value(i) > scale.high))
 }
