@@ -144,20 +144,6 @@ impl Values {
             as_they_are => as_they_are,
         }
     }
-
-    /// In single precision. Doubles are `prepared` first, so that what matters of them is not lost in rounding, unless nothing is lost
-    /// in any case; what is too large then becomes infinite.
-    pub fn into_f32(self, prepared: impl FnOnce(&mut [f64])) -> Vec<f32> {
-        match self {
-            Values::F32(values) => values,
-            Values::F64(mut values) => {
-                if !values.par_iter().all(|&value| is_single(value)) {
-                    prepared(&mut values);
-                }
-                rounded(values)
-            }
-        }
-    }
 }
 
 /// Rounds from the last to the first, and gives back the place of what is rounded, so that no array is held twice.

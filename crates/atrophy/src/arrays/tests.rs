@@ -179,9 +179,10 @@ fn doubles_that_are_singles_become_singles() {
     }
     assert_eq!(Values::F32(vec![0.1]).narrowed(), Values::F32(vec![0.1]));
     assert_eq!(Values::F64(Vec::new()).narrowed(), Values::F32(Vec::new()));
-    let halved = |values: &mut [f64]| values.iter_mut().for_each(|value| *value /= 2.0);
-    assert_eq!(Values::F64(vec![1.0, f64::from_bits(f64::NAN.to_bits() | 1)]).into_f32(halved)[0], 1.0, "a NaN is a NaN");
-    assert_eq!(Values::F64(vec![1.0, 0.1]).into_f32(halved), [0.5, 0.05]);
+    assert!(
+        matches!(Values::F64(vec![1.0, f64::from_bits(f64::NAN.to_bits() | 1)]).narrowed(), Values::F32(_)),
+        "a NaN is a NaN"
+    );
 }
 
 #[test]

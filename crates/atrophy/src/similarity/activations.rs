@@ -15,12 +15,15 @@ impl Activations {
     pub(super) fn read(place: &Place) -> Result<Activations> {
         let Array { shape, values } = arrays::read(place)?;
         let [images, features @ ..] = shape.as_slice() else {
-            let message = format!("{place} holds a single number; activations are images x features: numpy.save(FILE, array) of a 2-d array");
+            let message = format!(
+                "{place} holds a single number; activations are images x features: numpy.save(FILE, array) of a 2-d array"
+            );
             return Err(Trouble::new(Exit::Data, message));
         };
         if features.is_empty() || *images == 0 {
-            let message =
-                format!("{place} has the shape {shape:?}; activations are images x features (of one feature: array.reshape(-1, 1))");
+            let message = format!(
+                "{place} has the shape {shape:?}; activations are images x features (of one feature: array.reshape(-1, 1))"
+            );
             return Err(Trouble::new(Exit::Data, message));
         }
         Ok(Activations { images: *images, features: features.iter().product(), values: values.narrowed() })

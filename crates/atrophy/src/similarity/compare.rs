@@ -110,7 +110,8 @@ impl CompareRequest {
             [i] if b.count == 1 => Ok([Some(i), None]),
             [i] if a.count == 1 => Ok([None, Some(i)]),
             _ => {
-                let message = format!("{} and {} are both stacks; say of each which matrix is meant: --index I,J", self.a, self.b);
+                let message =
+                    format!("{} and {} are both stacks; say of each which matrix is meant: --index I,J", self.a, self.b);
                 Err(Trouble::new(Exit::Study, message))
             }
         }
@@ -200,6 +201,10 @@ impl CompareRequest {
         };
         let cka = cka.or_trouble(Exit::Data, || format!("{} and {}", self.a, self.b))?;
         let text = format!("{} linear CKA, {images} images", value(cka));
-        Ok(Told { text, object: json!({ "value": cka, "method": LINEAR_CKA, "images": images, "n": images }), warnings: Vec::new() })
+        Ok(Told {
+            text,
+            object: json!({ "value": cka, "method": LINEAR_CKA, "images": images, "n": images }),
+            warnings: Vec::new(),
+        })
     }
 }

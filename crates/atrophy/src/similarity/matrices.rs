@@ -65,7 +65,10 @@ impl Matrices {
     pub(super) fn take<T: Held>(self, number: Option<usize>) -> Result<Vec<(String, Rdm<T>)>> {
         if let Some(number) = number.filter(|&number| number >= self.count) {
             let (place, count) = (&self.place, self.count);
-            return Err(Trouble::new(Exit::Study, format!("{place} has {count} matrices, counted from 0; there is no number {number}")));
+            return Err(Trouble::new(
+                Exit::Study,
+                format!("{place} has {count} matrices, counted from 0; there is no number {number}"),
+            ));
         }
         if self.count == 1 && self.form == Form::Condensed {
             let name = self.name(0);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use ledger::npy;
-use rsa::{Distance, MOST_IMAGES, Rdm, Real};
+use rsa::{Distance, MOST_IMAGES, PatternsError, Rdm, Real};
 use serde_json::json;
 
 use super::activations::Activations;
@@ -134,7 +134,12 @@ impl RdmRequest {
         if let Some(Labelled { place, labels }) = self.labels(self.average_by.as_ref(), &activations)? {
             let averaged = activations.averaged(&labels);
             let classes = labels.names().iter().map(|name| (name.clone(), 1)).collect();
-            side = Side { images: averaged.images, labels: Some(labels.names().to_vec()), averaged_by: Some(place.to_string()), ..side };
+            side = Side {
+                images: averaged.images,
+                labels: Some(labels.names().to_vec()),
+                averaged_by: Some(place.to_string()),
+                ..side
+            };
             return Ok((averaged, side, Some(Classes { classes, order: None })));
         }
         if let Some(Labelled { place, labels: by }) = self.labels(self.sort_by.as_ref(), &activations)? {
@@ -150,12 +155,17 @@ impl RdmRequest {
         Ok((activations, side, classes))
     }
 
-    fn finish<O: Real + bytemuck::NoUninit>(&self, activations: &Activations, mut side: Side, classes: Option<Classes>) -> Result<Told> {
+    fn finish<O: Real + bytemuck::NoUninit>(
+        &self,
+        activations: &Activations,
+        mut side: Side,
+        classes: Option<Classes>,
+    ) -> Result<Told> {
         let rdm: Rdm<O> = match &activations.values {
             Values::F32(values) => Rdm::of(values, activations.features, self.distance),
             Values::F64(values) => Rdm::of(values, activations.features, self.distance),
         }
-        .or_trouble(Exit::Data, || self.activations.to_string())?;
+        .map_err(|error| self.trouble(&error))?;
         let images = rdm.images();
         if images < 2 {
             let one = if self.average_by.is_some() { "one condition" } else { "one image" };
@@ -174,6 +184,13 @@ impl RdmRequest {
             warnings.extend(self.draw(&rdm, classes, picture)?);
         }
         Ok(self.told(&rdm, &side, is_file, warnings))
+    }
+
+    /// What is wrong with the activations, and what would help.
+    fn trouble(&self, error: &PatternsError) -> Trouble {
+        let beyond = matches!(error, PatternsError::TooFarApart { .. } | PatternsError::TooClose { .. });
+        let how = if beyond && self.dtype == Precision::F4 { " (--dtype f8)" } else { "" };
+        Trouble::new(Exit::Data, format!("{}: {error}{how}", self.activations))
     }
 
     fn told<O: Real>(&self, rdm: &Rdm<O>, side: &Side, is_file: bool, warnings: Vec<String>) -> Told {
@@ -210,8 +227,13 @@ impl RdmRequest {
             return refused("the matrix and its picture cannot be the same file".to_owned());
         }
         // an ending must not promise what the file is not
-        if let Some(picture) = self.picture.as_ref().filter(|path| path.extension().is_some() && !ends(path, "png") && !ends(path, "svg")) {
-            return refused(format!("cannot write {}: a picture is a PNG or an SVG; give a name that ends in .png or .svg", picture.display()));
+        if let Some(picture) =
+            self.picture.as_ref().filter(|path| path.extension().is_some() && !ends(path, "png") && !ends(path, "svg"))
+        {
+            return refused(format!(
+                "cannot write {}: a picture is a PNG or an SVG; give a name that ends in .png or .svg",
+                picture.display()
+            ));
         }
         if let Some(what) = ["npz", "json"].into_iter().find(|ending| ends(&self.output, ending)) {
             let output = self.output.display();
@@ -296,7 +318,7 @@ fn undefined<O: Real>(rdm: &Rdm<O>) -> u64 {
     rdm.upper().iter().filter(|&&value| value.into().is_nan()).count() as u64
 }
 
-/// All rows, one after the other; where nothing is defined of an image, neither is its diagonal.
+/// All rows, one after the other.
 fn write_square<O: Real + bytemuck::NoUninit>(rdm: &Rdm<O>, file: &mut dyn Write) -> io::Result<()> {
     for i in 0..rdm.images() {
         let row: Vec<O> = (0..rdm.images()).map(|j| rdm.get(i, j).unwrap_or(O::UNDEFINED)).collect();

@@ -44,12 +44,12 @@ fn labels_of_any_kind_sort_alike() {
     toy.write("bool.npy", npy("|b1", false, &[3], &[1, 0, 1]));
     toy.write("labels.txt", "dog\ncat\ndog\n");
     toy.write("table.csv", "image,class\n1,10\n2,9\n3,10\n");
-    let _ = toy.atrophy("rdm a.npy -o expected.npy --labels whole.npy").done();
+    let _ = toy.atrophy("rdm a.npy -o expected.npy --sort-by whole.npy").done();
     let _ = toy.atrophy("rdm a.npy -o unsorted.npy").done();
     let bytes = |name: &str| std::fs::read(toy.path(name)).unwrap();
     assert!(bytes("expected.npy") != bytes("unsorted.npy"));
     for labels in ["floats.npy", "words.npy", "unicode.npy", "bool.npy", "labels.txt", "table.csv:class"] {
-        let told = toy.atrophy(&format!("rdm a.npy -o out.npy --labels {labels} --json")).done().out;
+        let told = toy.atrophy(&format!("rdm a.npy -o out.npy --sort-by {labels} --json")).done().out;
         assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["images"], 3);
         assert!(bytes("out.npy") == bytes("expected.npy"), "{labels}");
     }

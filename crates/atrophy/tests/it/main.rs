@@ -8,6 +8,7 @@ mod damage;
 mod growth;
 mod hostile_studies;
 mod house;
+mod matrices;
 mod resume;
 mod similarity;
 mod studies;

@@ -106,12 +106,16 @@ fn matrices_are_compared_whole_or_condensed() {
 }
 
 #[test]
-fn images_are_sorted_by_label_and_drawn() {
+fn images_are_sorted_where_that_is_asked_for() {
     let toy = toy();
     let labels: Vec<u8> = [2i64, 0, 1, 0, 2, 1].iter().flat_map(|label| label.to_le_bytes()).collect();
     toy.write("labels.npy", npy("<i8", false, &[IMAGES], &labels));
-    let _ = toy.atrophy("rdm a.npy -o sorted.npy --labels labels.npy --square --picture sorted.png").done();
+    let _ = toy.atrophy("rdm a.npy -o sorted.npy --sort-by labels.npy --square --picture sorted.png").done();
     let _ = toy.atrophy("rdm a.npy -o plain.npy --square").done();
+    let _ = toy.atrophy("rdm a.npy -o labelled.npy --labels labels.npy --square --picture labelled.png").done();
+    let bytes = |name: &str| std::fs::read(toy.path(name)).unwrap();
+    assert!(bytes("labelled.npy") == bytes("plain.npy"), "labels order the picture");
+    assert!(bytes("labelled.png") == bytes("sorted.png"));
     let matrix = |name: &str| {
         let bytes = std::fs::read(toy.path(name)).unwrap();
         ledger::npy::read_square(&bytes).unwrap().1
@@ -264,7 +268,7 @@ fn files_that_cannot_be_used_are_refused() {
 
     rdm a.npy -o out.npy --labels three.npy
     exit 3
-    error: three.npy has 3 labels for 6 images
+    error: three.npy has 3 labels for 6 images; give one for each image
 
     compare four.npy three.npy
     exit 3
@@ -272,7 +276,7 @@ fn files_that_cannot_be_used_are_refused() {
 
     compare a.npy a.npy
     exit 3
-    error: a.npy has the shape [6, 5]; a dissimilarity matrix is square or an upper triangle (make one with `atrophy rdm`)
+    error: a.npy has the shape [6, 5]; a dissimilarity matrix is square (n, n) or an upper triangle (n(n-1)/2,), a stack of them                      (k, n, n) or (k, n(n-1)/2); make one of activations with `atrophy rdm`
     ");
 }
 
@@ -386,7 +390,7 @@ fn a_matrix_that_does_not_fit_into_memory_is_refused_before_it_is_made() {
     let images = 20_000;
     toy.write("many.npy", npy("<f4", false, &[images, 2], &vec![0; images * 8]));
     let message = with_little_memory(&toy, &["rdm", "many.npy", "-o", "out.npy"]).refused();
-    let expected = "exit 1\nerror: many.npy: a matrix of 20000 images needs about 1.6 GB of memory, and ";
+    let expected = "exit 1\nerror: many.npy: a matrix of 20000 images needs about 800 MB of memory, and ";
     assert!(message.starts_with(expected), "{message}");
     toy.write("square.npy", npy("<f4", false, &[6_000, 6_000], &vec![0; 6_000 * 6_000 * 4]));
     let message = with_little_memory(&toy, &["compare", "square.npy", "square.npy"]).refused();
@@ -439,15 +443,15 @@ fn names_of_files_need_not_be_utf8() {
 #[test]
 fn an_ending_does_not_promise_what_the_file_is_not() {
     let toy = toy();
-    insta::assert_snapshot!(toy.atrophy("rdm a.npy -o out.npy --picture x.svg").refused(), @"
+    insta::assert_snapshot!(toy.atrophy("rdm a.npy -o out.npy --picture x.jpg").refused(), @"
     exit 2
-    error: cannot write x.svg: a picture is a PNG; give a name that ends in .png
+    error: cannot write x.jpg: a picture is a PNG or an SVG; give a name that ends in .png or .svg
     ");
     insta::assert_snapshot!(toy.atrophy("rdm a.npy -o out.npz").refused(), @"
     exit 2
-    error: cannot write out.npz: the matrix is no archive; give a name that ends in .npy
+    error: cannot write out.npz: the matrix is no npz; give a name that ends in .npy
     ");
-    assert!(!toy.path("out.npy").exists() && !toy.path("x.svg").exists());
+    assert!(!toy.path("out.npy").exists() && !toy.path("x.jpg").exists());
     let _ = toy.atrophy("rdm a.npy -o out --picture X.PNG").done();
 }
 
