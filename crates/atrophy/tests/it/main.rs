@@ -7,6 +7,7 @@ mod damage;
 mod growth;
 mod hostile_studies;
 mod house;
+mod kept;
 mod resume;
 mod similarity;
 mod studies;
