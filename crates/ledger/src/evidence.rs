@@ -20,8 +20,8 @@ use crate::spec::{CaseKey, Start};
 /// Steps whose pictures are shown besides the healthy one and the last.
 const FIRST_STEPS_PICTURED: u32 = 2;
 
-/// All that is committed of what the study in a folder asks for. Files that the report does not use (checkpoints, predictions, the
-/// pictures of all trials but those of one seed) are not read.
+/// All that is committed of what the study in a folder asks for. Files that the report does not use (checkpoints, predictions, logits,
+/// whole matrices, the pictures of all trials but those of one seed) are not read.
 ///
 /// # Errors
 /// If there is no study in the folder, or a file is not what was committed.

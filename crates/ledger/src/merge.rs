@@ -25,8 +25,8 @@ pub struct Merged {
     pub missing_seeds: Vec<u64>,
 }
 
-/// Joins folders into a new one. Their studies may differ in their seeds, in their arms and in their wording; the joint study has all of
-/// their arms, and all seeds from the first to the last.
+/// Joins folders into a new one. Their studies may differ in their seeds, in their arms, in their wording and in what they keep; the joint
+/// study has all of their arms, and all seeds from the first to the last.
 ///
 /// # Errors
 /// If the studies differ in anything else, if a case is at work, or if a file is not what was committed.

@@ -123,11 +123,9 @@ impl<'de> Visitor<'de> for Form {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Written, A::Error> {
         let mut steps = Vec::new();
-        while let Some(step) = list.next_element::<u32>()? {
-            if step < self.first {
-                return Err(A::Error::invalid_value(Unexpected::Unsigned(step.into()), &self));
-            }
-            steps.push(step);
+        while let Some(step) = list.next_element::<i64>()? {
+            let known = u32::try_from(step).ok().filter(|step| *step >= self.first);
+            steps.push(known.ok_or_else(|| A::Error::invalid_value(Unexpected::Signed(step), &self))?);
         }
         steps.sort_unstable();
         steps.dedup();
@@ -148,6 +146,7 @@ mod tests {
         assert_eq!(keep(json!("every-reading")), Ok(Keep::EveryReading));
         assert_eq!(keep(json!([10, 5, 10])), Ok(Keep::Steps(vec![5, 10])));
         assert!(keep(json!([0])).unwrap_err().contains("invalid value: integer `0`"));
+        assert!(keep(json!([-1])).unwrap_err().contains("a list of steps such as [5, 10]"));
         assert!(keep(json!("first")).unwrap_err().contains("a list of steps such as [5, 10]"));
         let rdms = |value: Value| serde_json::from_value::<KeepRdms>(value).map_err(|error| error.to_string());
         assert_eq!(rdms(json!("every-reading")), Ok(KeepRdms::EveryReading));

@@ -244,10 +244,23 @@ fn what_cannot_be_kept_is_refused_by_its_line() {
         toy.change("keep_rdms = [0, 1]", &format!("keep_rdms = {value}"));
         toy.atrophy("run toy.toml").refused()
     };
-    insta::assert_snapshot!(refused("[0, 9]"), @"");
-    insta::assert_snapshot!(refused("\"last\""), @"");
+    insta::assert_snapshot!(refused("[0, 9]"), @"
+    exit 2
+    error: toy.toml:7: keep_rdms: no arm has a step 9; the last step of all is 2
+    ");
+    insta::assert_snapshot!(refused("\"last\""), @r#"
+    exit 2
+    error: toy.toml: TOML parse error at line 7, column 13
+      |
+    7 | keep_rdms = "last"
+      |             ^^^^^^
+    invalid value: string "last", expected "every-reading" or a list of steps such as [0, 15], in which 0 is the healthy network
+    "#);
     let toy = Toy::new();
     toy.change(r#"layers = ["block2", "penultimate"]"#, "layers = []");
     toy.change(r#", { rdm_similarity = { method = "tau-b" } }"#, "");
-    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @"");
+    insta::assert_snapshot!(toy.atrophy("run toy.toml").refused(), @r#"
+    exit 2
+    error: toy.toml:7: keep_rdms: matrices are to be kept, but no layer is probed; probe one, as in layers = ["penultimate"]
+    "#);
 }
