@@ -235,6 +235,9 @@ fn a_folder_of_the_second_format_is_read_and_gone_on_with() {
     assert!(new.join("logits.npy").exists() && new.join("rdm-picture-block2.npy").exists());
     let _ = toy.atrophy("check runs/toy").done();
     assert_eq!(toy.atrophy("status runs/toy").done().out.matches("done").count(), 4);
+    // a reading that is made again takes the old one's place, whatever its picture was called
+    let _ = toy.atrophy("run toy.toml --set keep_rdms=\"every-reading\"").done();
+    assert!(files(&out).keys().all(|name| !name.contains("/picture-")));
 }
 
 #[test]
