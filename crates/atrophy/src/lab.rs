@@ -1,7 +1,7 @@
 //! What all cases of a study share: images, network, questions, and the weights that schooling may start from.
 
 use ledger::disk::sha256;
-use ledger::{NewReading, Questions};
+use ledger::{NewRdms, NewReading, Wanted};
 use net::{Device, Network, Retina};
 use neuro::architecture::Architecture;
 use neuro::course::Moment;
@@ -9,14 +9,14 @@ use neuro::images::Stimuli;
 use neuro::measure::{Readings, read_all, representations};
 use neuro::record::Record;
 use neuro::representation::Healthy;
-use neuro::responses::{Responses, Showing};
+use neuro::responses::{Answers, Responses, Showing};
 use neuro::seed::Seed;
 use neuro::study::Study;
 
 use crate::screen::Screen;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
 
-/// Pixels along each side of a stored picture of a dissimilarity matrix, unless there are fewer images.
+/// Pixels along each side of the stored picture of a dissimilarity matrix, unless there are fewer images.
 pub(crate) const PICTURE_SIDE: usize = 200;
 
 /// What all cases of a study share.
@@ -107,18 +107,19 @@ impl<'a> Lab<'a> {
         Healthy::new(responses, representations(&self.study.measures, &self.study.probe.layers))
     }
 
-    /// All that the study's measures say of these responses.
+    /// All that the study's measures say of these responses, and what is to be kept of them.
     pub fn read(
         &self,
         healthy: &Healthy,
-        now: &Responses,
+        now: Responses,
         network: &Network,
         moment: Moment,
-        questions: Questions,
+        wanted: &Wanted,
     ) -> std::result::Result<NewReading, Unreadable> {
         let Study { measures, probe, .. } = self.study;
-        let read = read_all(measures, &probe.layers, healthy, now, &self.showing, PICTURE_SIDE);
-        let Readings { readings, confusions, pictures } = read.map_err(|error| Unreadable(error.to_string()))?;
+        let keep_rdms = wanted.rdms.contains(&moment);
+        let read = read_all(measures, &probe.layers, healthy, &now, &self.showing, PICTURE_SIDE, keep_rdms);
+        let Readings { readings, confusions, pictures, rdms } = read.map_err(|error| Unreadable(error.to_string()))?;
         let lesion = network.lesion();
         let record = Record {
             step: moment.stage,
@@ -129,6 +130,9 @@ impl<'a> Lab<'a> {
             confusions,
         };
         let pictures = pictures.into_iter().map(|(layer, picture)| (layer, picture.side, picture.values)).collect();
-        Ok(NewReading { record, questions, predictions: now.answers.predictions.clone(), pictures })
+        let rdms = keep_rdms.then(|| NewRdms { rdms, showing: self.showing.clone() });
+        let Answers { predictions, logits, losses: _ } = now.answers;
+        let logits = wanted.logits.then_some(logits);
+        Ok(NewReading { record, questions: wanted.questions.clone(), predictions, logits, pictures, rdms })
     }
 }

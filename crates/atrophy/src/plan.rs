@@ -203,7 +203,7 @@ impl Work {
 }
 
 /// Bytes held at the peak, about: the network with gradients, momentum and masks, one batch on its way forward and back, the
-/// images, and at a reading the patterns and matrices of the healthy network and of now.
+/// images, and at a reading the logits, and the patterns and matrices of the healthy network and of now.
 fn memory(study: &Study, architecture: &Architecture, outline: &Outline, probe: u64, taps: &[Tap]) -> u64 {
     let network = architecture.parameters() * FLOAT * 4;
     let batch = u64::from(study.schooling.batch.get()) * architecture.activity() * FLOAT * 2;
@@ -211,9 +211,12 @@ fn memory(study: &Study, architecture: &Architecture, outline: &Outline, probe: 
     let images = ((counts.train + counts.assessment + counts.test) * outline.shape.len()) as u64;
     let pairs = probe * probe.saturating_sub(1) / 2;
     let patterns: u64 = taps.iter().map(|tap| tap.features as u64 * probe * FLOAT * 2).sum();
-    // two matrices of 4 bytes a pair and an order of 8 for each tap; 12 while two are compared
+    // two matrices of 4 bytes a pair and an order of 8 for each tap; 12 while two are compared. Whole matrices that are kept wait for the
+    // last tap, which is counted so already, and each takes 4 more on its way to the disk, when no two are compared any more
     let matrices = pairs * (16 * taps.len() as u64 + if taps.is_empty() { 0 } else { 12 });
-    network + images + batch.max(patterns + matrices)
+    // once more on their way to the disk
+    let logits = (counts.test * outline.classes.len()) as u64 * FLOAT * if study.keep_logits { 2 } else { 1 };
+    network + images + batch.max(patterns + matrices + logits)
 }
 
 impl fmt::Display for Plan {
@@ -273,9 +276,13 @@ impl fmt::Display for Plan {
             operations(floating_point_operations)
         )?;
         writeln!(f, "memory     about {} at the peak", size(self.memory_bytes))?;
-        let folder::Folder { keeps, checkpoints, files, bytes } = &self.folder;
+        let folder::Folder { keeps, checkpoints, rdms, rdm_bytes, logit_bytes, files, bytes } = &self.folder;
         writeln!(f, "keeps      {} checkpoints: {keeps}", HumanCount(*checkpoints))?;
-        writeln!(f, "disk       about {} in {} files", size(*bytes), HumanCount(*files))
+        let of = |bytes: u64, what: &str| if bytes == 0 { String::new() } else { format!("{what} {}", size(bytes)) };
+        let parts = [of(*rdm_bytes, &format!("{} whole RDMs", HumanCount(*rdms))), of(*logit_bytes, "logits")];
+        let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+        writeln!(f, "disk       about {} in {} files{parts}", size(*bytes), HumanCount(*files))
     }
 }
 

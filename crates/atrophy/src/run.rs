@@ -106,7 +106,7 @@ impl RunArguments {
         }
         let lab = Lab::new(study, &stimuli, showing, asked.architecture.clone(), device, given);
 
-        let (ledger, cases) = Ledger::open(out, &asked.file.name, &cause, study)?;
+        let (ledger, cases) = Ledger::open(out, &asked.file.name, &cause, study, &lab.showing)?;
         tell_unasked(&ledger, &screen)?;
         let how = How {
             stop: &stop,

@@ -122,7 +122,7 @@ fn after_text(bytes: &[u8], start: usize) -> usize {
 }
 
 /// Keys whose values are lists. Everything else with several values is a table, whose values have names.
-const LISTS: [&str; 6] = ["measures", "arm", "layers", "held", "head", "keep"];
+const LISTS: [&str; 7] = ["measures", "arm", "layers", "held", "head", "keep", "keep_rdms"];
 
 /// A table would also be read from a list, its values in the order of the keys, which nobody means.
 fn refuse_lists(shown: &str, text: &str) -> Result<()> {

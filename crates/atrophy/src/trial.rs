@@ -71,7 +71,11 @@ impl Trial<'_> {
             {
                 return Ok(End::Failed(failure));
             }
+            let at_hand = patient.as_ref().map(|patient| patient.behind);
             let mut now = self.brought_near(patient, needed)?;
+            if at_hand != Some(now.behind) {
+                self.tell_way_back(now.behind, needed);
+            }
             let step = self.asked.wanted.course.step(now.behind).expect("something is missing, so there is a step to it");
             if !self.is_read(step) {
                 if self.stop.is_now() {
@@ -120,12 +124,12 @@ impl Trial<'_> {
             }
             Step::Perceive { stage, phase } => {
                 let now = self.lab.perceive(network, self.screen)?;
-                let questions = self.asked.wanted.questions.clone();
+                let wanted = &self.asked.wanted;
                 let moment = Moment { stage, phase };
                 let reading = match self.healthy {
-                    Some(healthy) => self.lab.read(healthy, &now, network, moment, questions),
+                    Some(healthy) => self.lab.read(healthy, now, network, moment, wanted),
                     // the subject itself is what later networks are compared with
-                    None => self.lab.read(&self.lab.healthy(now.clone()), &now, network, moment, questions),
+                    None => self.lab.read(&self.lab.healthy(now.clone()), now, network, moment, wanted),
                 }?;
                 Ok(Outcome { reading: Some(reading), ..Outcome::default() })
             }
@@ -152,9 +156,7 @@ impl Trial<'_> {
     /// Whether a step is a reading that is there already.
     fn is_read(&self, step: Step) -> bool {
         match step {
-            Step::Perceive { stage, phase } => {
-                self.open.case().reading(Moment { stage, phase }, &self.asked.wanted.questions).is_some()
-            }
+            Step::Perceive { stage, phase } => self.open.case().is_read(Moment { stage, phase }, &self.asked.wanted),
             Step::Injure { .. } | Step::Learn { .. } => false,
         }
     }
@@ -172,6 +174,21 @@ impl Trial<'_> {
             }
             (_, None) => Ok(Patient { network: self.begin()?, behind: 0 }),
         }
+    }
+
+    /// Says that steps are gone through a second time, since no checkpoint was kept behind what is missing: it may take hours.
+    fn tell_way_back(&self, behind: u64, needed: u64) {
+        let (course, done) = (&self.asked.wanted.course, self.open.case().done);
+        if needed >= done || behind >= course.last_change(needed) {
+            return;
+        }
+        let title = |step: u64| course.step(step).map_or_else(String::new, |step| self.course_title(step));
+        self.screen.line(&format!(
+            "{}: something is missing at {}, and no checkpoint was kept there; going again from {}",
+            case_name(self.asked),
+            title(needed),
+            title(behind)
+        ));
     }
 
     /// The network as the case begins.

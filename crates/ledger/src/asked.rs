@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use neuro::course::Course;
+use neuro::course::{Course, Moment};
 use neuro::injury::Injury;
 use neuro::record::Cause;
 use neuro::seed::Seed;
@@ -59,8 +59,7 @@ fn subject(study: &Study, cause: &Cause, seeds: TrialSeeds, seed: usize) -> Aske
     };
     let taught = lesson.epochs > 0;
     let spec = CaseSpec { data_seed: taught.then_some(seeds.data), lesson: taught.then_some(lesson), ..of(study, cause, start) };
-    let wanted =
-        Wanted { course: Course::of_schooling(&study.schooling), questions: questions(study, cause), kept: BTreeSet::new() };
+    let wanted = wanted(study, cause, Course::of_schooling(&study.schooling), BTreeSet::new());
     AskedCase { key: spec.key(), spec, wanted, arm: None, seeds: seeds.subject(), seed }
 }
 
@@ -82,7 +81,7 @@ fn trial(
         lesson,
         ..of(study, cause, start)
     };
-    let wanted = Wanted { course, questions: questions(study, cause), kept };
+    let wanted = wanted(study, cause, course, kept);
     AskedCase { key: spec.key(), spec, wanted, arm: Some(arm.name.to_string()), seeds, seed }
 }
 
@@ -102,6 +101,11 @@ fn of(study: &Study, cause: &Cause, start: Start) -> CaseSpec {
     }
 }
 
+fn wanted(study: &Study, cause: &Cause, course: Course, kept: BTreeSet<u64>) -> Wanted {
+    let rdms = study.kept_rdms(&course);
+    Wanted { course, questions: questions(study, cause), kept, rdms, logits: study.keep_logits }
+}
+
 fn questions(study: &Study, cause: &Cause) -> Questions {
     let (layers, measures) = (study.probe.layers.clone(), study.measures.clone());
     let (images, classes) = (cause.checksums.test.clone(), cause.classes.clone());
@@ -110,9 +114,15 @@ fn questions(study: &Study, cause: &Cause) -> Questions {
 
 /// Cases that several arms share keep what any of them needs.
 fn share_what_is_kept(all: &mut [AskedCase]) {
-    let mut shared: BTreeMap<CaseKey, BTreeSet<u64>> = BTreeMap::new();
-    all.iter().for_each(|case| shared.entry(case.key.clone()).or_default().extend(&case.wanted.kept));
-    all.iter_mut().for_each(|case| case.wanted.kept.clone_from(&shared[&case.key]));
+    let mut shared: BTreeMap<CaseKey, (BTreeSet<u64>, BTreeSet<Moment>)> = BTreeMap::new();
+    for AskedCase { key, wanted, .. } in all.iter() {
+        let (kept, rdms) = shared.entry(key.clone()).or_default();
+        kept.extend(&wanted.kept);
+        rdms.extend(&wanted.rdms);
+    }
+    for AskedCase { key, wanted, .. } in all {
+        (wanted.kept, wanted.rdms) = shared[key].clone();
+    }
 }
 
 /// The arms, each behind the one that it starts from.

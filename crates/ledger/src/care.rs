@@ -12,6 +12,7 @@ use crate::folder::Ledger;
 use crate::folder::case_folders;
 use crate::lock::{Holder, Lock};
 use crate::open::{self, LOCK, held_by};
+use crate::showing;
 use crate::spec::Start;
 use crate::twin;
 
@@ -112,9 +113,9 @@ pub fn clean(folder: &Path) -> Result<Vec<Unasked>> {
     Ok(gone)
 }
 
-/// Removes what killed processes left in a study's own folder and in that of its figures. The folder's lock must be held.
+/// Removes what killed processes left in a study's own folder and in those of its figures and of what it shows. The folder's lock must be held.
 pub fn sweep(folder: &Path) -> Result<()> {
-    for within in [folder.to_owned(), folder.join("figures")] {
+    for within in [folder.to_owned(), folder.join("figures"), folder.join(showing::FOLDER)] {
         for entry in fs::read_dir(within).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
                 let _ = fs::remove_file(entry.path());

@@ -115,9 +115,26 @@ pub struct Wanted {
     pub questions: Questions,
     /// After which steps the checkpoint must be kept, besides the last one.
     pub kept: BTreeSet<u64>,
+    /// The moments of which the whole dissimilarity matrices must be kept.
+    pub rdms: BTreeSet<Moment>,
+    /// Whether the logits of every reading must be kept.
+    pub logits: bool,
+}
+
+/// The outputs of a network, in a reading's folder.
+pub(crate) const LOGITS: &str = "logits.npy";
+
+/// The whole dissimilarity matrix of a layer, in a reading's folder.
+pub(crate) fn rdm_name(layer: &str) -> String {
+    format!("rdm-{layer}.npy")
 }
 
 impl FileRef {
+    /// Its name without its folder.
+    pub(crate) fn last_name(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or(&self.name)
+    }
+
     /// Whether it names a file inside of the case's folder. Folders are handed from one person to another.
     pub(crate) fn stays_inside(&self) -> bool {
         is_inside(&self.name)
@@ -143,6 +160,21 @@ impl Questions {
     }
 }
 
+impl Wanted {
+    /// The files that must be kept of the reading of a moment, besides those that every reading has.
+    fn files(&self, moment: Moment) -> Vec<String> {
+        let rdms = self.questions.layers.iter().filter(|_| self.rdms.contains(&moment)).map(|layer| rdm_name(layer));
+        rdms.chain(self.logits.then(|| LOGITS.to_owned())).collect()
+    }
+}
+
+impl ReadingFiles {
+    /// Its file of this name.
+    pub(crate) fn file(&self, name: &str) -> Option<&FileRef> {
+        self.files.iter().find(|file| file.last_name() == name)
+    }
+}
+
 impl Case {
     /// A case of which nothing is done.
     pub fn begun(spec: CaseSpec) -> Self {
@@ -163,7 +195,7 @@ impl Case {
     /// After how many steps the network is needed next for something that is wanted and not there; none if all is there.
     pub fn missing(&self, wanted: &Wanted) -> Option<u64> {
         let steps = wanted.course.steps();
-        let unread = wanted.course.moments().find(|(_, moment)| self.reading(*moment, &wanted.questions).is_none());
+        let unread = wanted.course.moments().find(|(_, moment)| !self.is_read(*moment, wanted));
         let unkept = wanted.kept.iter().copied().filter(|after| *after <= steps).find(|after| self.state(*after).is_none());
         // the last checkpoint, from which the course could go on
         let last = wanted.course.last_change(self.done.min(steps));
@@ -177,18 +209,31 @@ impl Case {
         self.missing(wanted).is_none()
     }
 
-    /// The reading of a moment that answers these questions.
-    pub fn reading(&self, moment: Moment, questions: &Questions) -> Option<&ReadingFiles> {
+    /// Whether all that is wanted of a moment is there: the answers to all questions, and the files that must be kept of it. Logits are not
+    /// owed where the case was begun before there were any.
+    pub fn is_read(&self, moment: Moment, wanted: &Wanted) -> bool {
+        let readings = self.readings_of(moment);
+        let asked = |reading: &ReadingFiles| self.asked.get(reading.asked);
+        let is_kept = |name: &String| {
+            let of_images = |reading: &&ReadingFiles| asked(reading).is_some_and(|asked| asked.same_images(&wanted.questions));
+            readings.iter().filter(of_images).any(|reading| reading.file(name).is_some()) || (self.format < 3 && name == LOGITS)
+        };
+        readings.iter().any(|reading| asked(reading).is_some_and(|asked| asked.cover(&wanted.questions)))
+            && wanted.files(moment).iter().all(is_kept)
+    }
+
+    /// The readings of a moment: several, if the study asked for other things before.
+    fn readings_of(&self, moment: Moment) -> &[ReadingFiles] {
         // they are in the order of their moments
         let at = |reading: &ReadingFiles| (reading.step, reading.phase);
         let first = self.readings.partition_point(|reading| at(reading) < (moment.stage, moment.phase));
-        let of_moment = self.readings[first..].iter().take_while(|reading| at(reading) == (moment.stage, moment.phase));
-        of_moment.into_iter().find(|reading| self.asked.get(reading.asked).is_some_and(|asked| asked.cover(questions)))
+        let behind = self.readings.partition_point(|reading| at(reading) <= (moment.stage, moment.phase));
+        &self.readings[first..behind]
     }
 
     /// Whether every reading that a study wants is there.
     pub fn has_all_readings(&self, wanted: &Wanted) -> bool {
-        wanted.course.moments().all(|(_, moment)| self.reading(moment, &wanted.questions).is_some())
+        wanted.course.moments().all(|(_, moment)| self.is_read(moment, wanted))
     }
 
     /// The checkpoint after so many steps.
@@ -204,7 +249,7 @@ impl Case {
     /// Epochs to learn and readings to make until all that is wanted is there.
     pub fn work_left(&self, wanted: &Wanted) -> (u64, u64) {
         let course = &wanted.course;
-        let unread = course.moments().filter(|(_, moment)| self.reading(*moment, &wanted.questions).is_none()).count() as u64;
+        let unread = course.moments().filter(|(_, moment)| !self.is_read(*moment, wanted)).count() as u64;
         let mut epochs = 0;
         let mut at = 0;
         let mut known = self.clone();
@@ -221,20 +266,21 @@ impl Case {
 
     /// For counting ahead: as if everything up to these steps were there.
     fn suppose_done(&mut self, goal: u64, wanted: &Wanted) {
-        let nothing = || FileRef { name: String::new(), sha256: String::new() };
+        let named = |name: String| FileRef { name, sha256: String::new() };
         self.done = self.done.max(goal);
         let last = wanted.course.last_change(goal);
         let kept = wanted.kept.iter().copied().filter(|after| *after <= goal).chain([last, wanted.course.last_change(self.done)]);
         for after in kept.filter(|after| *after > 0) {
             if self.state(after).is_none() {
-                self.states.push(State { after, file: nothing() });
+                self.states.push(State { after, file: named(String::new()) });
             }
         }
         self.asked.push(wanted.questions.clone());
         let asked = self.asked.len() - 1;
         for (before, moment) in wanted.course.moments() {
-            if before <= goal && self.reading(moment, &wanted.questions).is_none() {
-                self.readings.push(ReadingFiles { step: moment.stage, phase: moment.phase, asked, maker: 0, files: Vec::new() });
+            if before <= goal && !self.is_read(moment, wanted) {
+                let files = wanted.files(moment).into_iter().map(named).collect();
+                self.readings.push(ReadingFiles { step: moment.stage, phase: moment.phase, asked, maker: 0, files });
                 self.readings.sort_by_key(|reading| (reading.step, reading.phase));
             }
         }
@@ -273,7 +319,13 @@ mod tests {
         spec.start = crate::spec::Start::Case { key: subject().key(), step: 0 };
         spec.injury =
             serde_json::from_str(r#"{"ablation": {"fraction": 0.2, "of": "remaining", "scope": "per-layer"}}"#).unwrap();
-        Wanted { course: spec.course(3), questions: questions(r#"["accuracy"]"#, &["fc1"]), kept: BTreeSet::new() }
+        Wanted {
+            course: spec.course(3),
+            questions: questions(r#"["accuracy"]"#, &["fc1"]),
+            kept: BTreeSet::new(),
+            rdms: BTreeSet::new(),
+            logits: false,
+        }
     }
 
     fn finished(wanted: &Wanted) -> Case {
@@ -327,6 +379,31 @@ mod tests {
         let branch = Wanted { kept: BTreeSet::from([wanted.course.last_change(10)]), ..wanted };
         assert_eq!(case.missing(&branch), Some(9));
         assert_eq!(case.work_left(&branch), (4, 0), "two stages of two epochs");
+    }
+
+    #[test]
+    fn matrices_and_logits_that_are_wanted_later_are_missing() {
+        let wanted = wanted();
+        let mut case = finished(&wanted);
+        let moments: Vec<(u64, Moment)> = wanted.course.moments().collect();
+        let (before, moment) = moments[3];
+        let rdms = Wanted { rdms: BTreeSet::from([moment]), ..wanted.clone() };
+        assert_eq!((case.missing(&rdms), case.work_left(&rdms)), (Some(before), (4, 1)), "of two stages, each of two epochs");
+        let logits = Wanted { logits: true, ..wanted.clone() };
+        assert_eq!((case.missing(&logits), case.work_left(&logits).1), (Some(moments[0].0), 6));
+        case.format = 2;
+        assert!(case.is_done(&logits), "a case that was begun before there were logits owes none");
+        // what is kept is found wherever it was kept, as long as it is of the same images
+        let mut kept =
+            case.readings.iter().find(|reading| (reading.step, reading.phase) == (moment.stage, moment.phase)).unwrap().clone();
+        kept.files.push(FileRef { name: "readings/elsewhere~2/rdm-fc1.npy".to_owned(), sha256: String::new() });
+        kept.asked = case.asked.len();
+        case.asked.push(questions(r#"["loss"]"#, &["fc1"]));
+        case.readings.push(kept);
+        case.readings.sort_by_key(|reading| (reading.step, reading.phase));
+        assert!(case.is_done(&rdms));
+        case.asked.last_mut().unwrap().images = "other images".to_owned();
+        assert!(!case.is_done(&rdms));
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::case::Case;
-use crate::disk::{read_if_there, sha256};
+use crate::disk::{pretty, read_if_there, sha256};
 use crate::error::{LedgerError, Result};
 use crate::folder::case_folders;
 use crate::lock::Lock;
-use crate::open::{self, LOCK, parse, pretty, read_file};
+use crate::open::{self, LOCK, parse, read_file};
 use crate::spec::CaseKey;
 use crate::title;
 use crate::twin::{self, Pair, twin_of};
@@ -40,6 +40,8 @@ pub enum Remedy {
     ComputeAgain,
     /// A whole case is computed again, from what it starts from.
     BeginAgain,
+    /// It is written again from the study's images.
+    WriteAgain,
     /// The report is made again.
     Report,
     /// The study is run again: cases are found by their content.
@@ -62,6 +64,7 @@ impl std::fmt::Display for Remedy {
             Remedy::ReadAgain => "--repair makes the reading again",
             Remedy::ComputeAgain => "--repair computes the checkpoint again",
             Remedy::BeginAgain => "--repair computes the whole case again",
+            Remedy::WriteAgain => "--repair, or `atrophy run`, writes it again",
             Remedy::Report => "--repair, or `atrophy report`, makes the report again",
             Remedy::OtherBuild => "use the build that wrote it; nothing is wrong with it",
             Remedy::Clean => "the study no longer asks for it; `atrophy clean --yes` takes it away",
@@ -95,7 +98,9 @@ pub fn check(folder: &Path) -> Result<Checked> {
         Pair::Nothing => return Err(LedgerError::NoStudy { folder: folder.to_owned() }),
         pair => checked.index(&index, pair, Remedy::RunAgain, |bytes| title::parse(&index, bytes).is_ok()),
     };
-    let asked = title.map(|bytes| title::parse(&index, &bytes)).transpose()?.map(|title| title.cases);
+    let title = title.map(|bytes| title::parse(&index, &bytes)).transpose()?;
+    title.iter().flat_map(|title| &title.showing).for_each(|file| checked.file(folder, file, Remedy::WriteAgain));
+    let asked = title.map(|title| title.cases);
     if asked.as_ref().is_some_and(Vec::is_empty) {
         checked.fault(&index, "lists no cases: a merge was cut short; merge again, or", Remedy::RunAgain);
     }
@@ -272,7 +277,7 @@ pub fn set_aside(folder: &Path, faults: &[Fault]) -> Result<bool> {
                 return Err(LedgerError::Damaged { path: fault.path.clone(), why, remedy: fault.remedy.to_string() });
             }
             Remedy::Report => {}
-            Remedy::ReadAgain | Remedy::ComputeAgain | Remedy::BeginAgain => compute = true,
+            Remedy::ReadAgain | Remedy::ComputeAgain | Remedy::BeginAgain | Remedy::WriteAgain => compute = true,
         }
     }
     for name in case_folders(folder) {

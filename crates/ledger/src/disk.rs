@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::error::{LedgerError, Result};
@@ -97,6 +98,13 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(LedgerError::disk("read", path, error)),
     }
+}
+
+/// A value as JSON for people to read.
+pub(crate) fn pretty(value: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(value).expect("plain data");
+    text.push(b'\n');
+    text
 }
 
 /// SHA-256 of bytes, in hexadecimal.

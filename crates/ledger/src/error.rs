@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::FORMAT;
+use crate::{FORMAT, OLDEST_FORMAT};
 
 /// A result of this room.
 pub type Result<T> = std::result::Result<T, LedgerError>;
@@ -39,7 +39,7 @@ pub enum LedgerError {
         remedy: String,
     },
     /// Stored by a program of another time.
-    #[error("{} is of format {found}, and this build reads format {FORMAT}; use the build that wrote it, or another folder", path.display())]
+    #[error("{} is of format {found}, and this build reads formats {OLDEST_FORMAT} to {FORMAT}; use the build that wrote it, or another folder", path.display())]
     Format {
         /// The file.
         path: PathBuf,

@@ -10,7 +10,7 @@ use neuro::record::{EpochRecord, Evidence, Failure, Maker, Phase, RdmPicture, Re
 use neuro::study::{Study, TrialSeeds};
 
 use crate::asked::AskedCase;
-use crate::case::{Case, FileRef, Questions, ReadingFiles};
+use crate::case::{Case, Questions, ReadingFiles};
 use crate::error::{LedgerError, Result};
 use crate::folder::Ledger;
 use crate::npy;
@@ -20,8 +20,8 @@ use crate::spec::{CaseKey, Start};
 /// Steps whose pictures are shown besides the healthy one and the last.
 const FIRST_STEPS_PICTURED: u32 = 2;
 
-/// All that is committed of what the study in a folder asks for. Files that the report does not use (checkpoints, predictions, the
-/// pictures of all trials but those of one seed) are not read.
+/// All that is committed of what the study in a folder asks for. Files that the report does not use (checkpoints, predictions, logits,
+/// whole matrices, the pictures of all trials but those of one seed) are not read.
 ///
 /// # Errors
 /// If there is no study in the folder, or a file is not what was committed.
@@ -182,7 +182,7 @@ impl Reader<'_> {
 /// A reading with the answers to the study's own measures, in their order: a record may hold more.
 fn read_record(folder: &Path, files: &ReadingFiles, study: &Study, named_classes: usize) -> Result<Record> {
     let missing = || LedgerError::damaged(&folder.join(crate::open::INDEX), "names no record.json of a reading");
-    let file = named(files, "record.json").ok_or_else(missing)?;
+    let file = files.file("record.json").ok_or_else(missing)?;
     let bytes = read_file(folder, file)?;
     let path = folder.join(&file.name);
     let mut record: Record =
@@ -199,7 +199,7 @@ fn read_record(folder: &Path, files: &ReadingFiles, study: &Study, named_classes
     }
     record.readings = readings;
     if study.measures.contains(&Measure::Confusion)
-        && let Some(file) = named(files, "confusions.npy")
+        && let Some(file) = files.file("confusions.npy")
     {
         let (classes, counts) = npy::read_counts(&read_file(folder, file)?)
             .map_err(|error| LedgerError::damaged(&folder.join(&file.name), format!("cannot be read ({error})")))?;
@@ -214,14 +214,12 @@ fn read_record(folder: &Path, files: &ReadingFiles, study: &Study, named_classes
 fn read_pictures(folder: &Path, files: &ReadingFiles, layers: &[String]) -> Result<Vec<RdmPicture>> {
     let mut pictures = Vec::new();
     for layer in layers {
-        let Some(file) = named(files, &format!("picture-{layer}.npy")) else { continue };
+        // the second format called it a picture of its own
+        let names = [format!("rdm-picture-{layer}.npy"), format!("picture-{layer}.npy")];
+        let Some(file) = names.iter().find_map(|name| files.file(name)) else { continue };
         let (side, values) = npy::read_square(&read_file(folder, file)?)
             .map_err(|error| LedgerError::damaged(&folder.join(&file.name), format!("cannot be read ({error})")))?;
         pictures.push(RdmPicture { step: files.step, phase: files.phase, layer: layer.clone(), side, values });
     }
     Ok(pictures)
-}
-
-fn named<'a>(files: &'a ReadingFiles, name: &str) -> Option<&'a FileRef> {
-    files.files.iter().find(|file| file.name.rsplit('/').next() == Some(name))
 }

@@ -6,16 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use neuro::record::{Cause, Maker};
+use neuro::responses::Showing;
 use neuro::seed::Seed;
 use neuro::study::Study;
 
 use crate::asked::{AskedCase, cases};
 use crate::case::FileRef;
 use crate::copy::copy_case;
-use crate::disk::create_folder;
+use crate::disk::{create_folder, pretty};
 use crate::error::{LedgerError, Result};
 use crate::lock::{Holder, Lock};
-use crate::open::{self, OpenCase, pretty, read_case};
+use crate::open::{self, OpenCase, read_case};
+use crate::showing;
 use crate::spec::{CaseKey, CaseSpec, Start};
 use crate::title::{self, Entry, INDEX, Title};
 use crate::{FORMAT, twin};
@@ -56,12 +58,12 @@ impl Ledger {
         title::read(folder).map(drop)
     }
 
-    /// Opens the ledger in `folder` for a study, or begins it, and finds the place of each of its cases. What an earlier version of the
+    /// Opens the ledger in `folder` for a study, or begins it, writes down what is shown, and finds the place of each of its cases. What an earlier version of the
     /// study asked for and this one does not stays where it is.
     ///
     /// # Errors
     /// If the folder holds other files, or a file of the ledger was altered, or an arm starts from a study that is not there.
-    pub fn open(folder: &Path, name: &str, cause: &Cause, study: &Study) -> Result<(Self, Vec<AskedCase>)> {
+    pub fn open(folder: &Path, name: &str, cause: &Cause, study: &Study, shown: &Showing) -> Result<(Self, Vec<AskedCase>)> {
         refuse_other_files(folder)?;
         create_folder(folder)?;
         let _lock = Self::lock(folder)?;
@@ -74,10 +76,14 @@ impl Ledger {
         let mut entries: Vec<Entry> = asked.iter().map(|case| case.entry(places.of_case(case))).collect();
         entries.extend(borrowed);
         let study = serde_json::to_value(study).expect("plain data");
-        let title = Title { format: FORMAT, name: name.to_owned(), cause: cause.clone(), study, cases: entries };
-        if before.as_ref() != Some(&title) {
-            let replaced = before.map(|before| pretty(&before));
-            twin::commit(&folder.join(INDEX), &pretty(&title), replaced.as_deref())?;
+        let (name, cause) = (name.to_owned(), cause.clone());
+        let mut title = Title { format: FORMAT, name, cause, study, showing: Vec::new(), cases: entries };
+        // a folder with an index is ours, whatever else is in it
+        let before =
+            before.map_or_else(|| twin::commit(&folder.join(INDEX), &pretty(&title), None).map(|()| title.clone()), Ok)?;
+        title.showing = showing::write(folder, shown)?;
+        if before != title {
+            twin::commit(&folder.join(INDEX), &pretty(&title), Some(&pretty(&before)))?;
         }
         Ok((Self { folder: folder.to_owned(), title }, asked))
     }

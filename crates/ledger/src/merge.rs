@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use crate::case::Case;
 use crate::copy::copy_case;
-use crate::disk::sha256;
+use crate::disk::{pretty, sha256};
 use crate::error::{LedgerError, Result};
 use crate::folder::{Ledger, Places, case_folders};
-use crate::open::{held_by, pretty, read_case};
+use crate::open::{held_by, read_case};
+use crate::showing;
 use crate::title::{Entry, INDEX, Title};
 use crate::{FORMAT, cases, twin};
 
@@ -24,8 +25,8 @@ pub struct Merged {
     pub missing_seeds: Vec<u64>,
 }
 
-/// Joins folders into a new one. Their studies may differ in their seeds, in their arms and in their wording; the joint study has all of
-/// their arms, and all seeds from the first to the last.
+/// Joins folders into a new one. Their studies may differ in their seeds, in their arms, in their wording and in what they keep; the joint
+/// study has all of their arms, and all seeds from the first to the last.
 ///
 /// # Errors
 /// If the studies differ in anything else, if a case is at work, or if a file is not what was committed.
@@ -48,7 +49,12 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
     let mut entries: Vec<Entry> = asked.iter().map(|case| case.entry(places.of_case(case))).collect();
     entries.extend(borrowed);
     let _lock = Ledger::lock(out)?;
-    let title = Title { cases: entries, ..begun.title().clone() };
+    // all show the same: that of an earlier format is not written down yet
+    let showing = match ledgers.iter().find(|ledger| !ledger.title().showing.is_empty()) {
+        Some(ledger) => showing::copy(ledger.folder(), &ledger.title().showing, out)?,
+        None => Vec::new(),
+    };
+    let title = Title { cases: entries, showing, ..begun.title().clone() };
     twin::commit(&out.join(INDEX), &pretty(&title), Some(&pretty(begun.title())))?;
 
     let there = asked.iter().filter(|case| case.arm.is_some() && places.knows(&case.key));
@@ -94,7 +100,7 @@ fn joint(ledgers: &[Ledger]) -> Result<(Study, Title)> {
         .map_err(|fault| LedgerError::Unlike(format!("together they ask for too much: {}: {}", fault.key, fault.reason)))?;
     let mut cause = first.title().cause.clone();
     cause.study_sha256 = sha256(study.to_string().as_bytes());
-    Ok((parsed, Title { format: FORMAT, name: first.title().name.clone(), cause, study, cases: Vec::new() }))
+    Ok((parsed, Title { format: FORMAT, name: first.title().name.clone(), cause, study, showing: Vec::new(), cases: Vec::new() }))
 }
 
 /// A new folder; or one in which the same merge was cut short, which then goes on.
@@ -130,16 +136,16 @@ fn copy_all(ledgers: &[Ledger], out: &Path, places: &mut Places) -> Result<usize
     Ok(copied)
 }
 
-/// Of two copies of a case the one that is further is worth more.
-fn worth(case: &Case) -> (u64, usize, usize, bool) {
-    (case.done, case.readings.len(), case.states.len(), case.failure.is_none())
+/// Of two copies of a case the one that is further is worth more, or the one with more files.
+fn worth(case: &Case) -> (u64, usize, usize, bool, usize) {
+    (case.done, case.readings.len(), case.states.len(), case.failure.is_none(), case.files().count())
 }
 
 /// Makes `ours` the study that asks for all that both ask for, or names the key in which they cannot be joined.
 fn join(ours: &mut Value, theirs: &Value) -> std::result::Result<(), String> {
     for (key, value) in theirs.as_object().into_iter().flatten() {
         match key.as_str() {
-            "question" | "keep" => {}
+            "question" | "keep" | "keep_rdms" | "keep_logits" => {}
             "seeds" => join_seeds(&mut ours["seeds"], value)?,
             "arm" => {
                 for arm in value.as_array().into_iter().flatten() {

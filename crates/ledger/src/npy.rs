@@ -1,4 +1,4 @@
-//! NumPy files: predictions and small pictures.
+//! NumPy files: predictions, logits, dissimilarity matrices and their pictures.
 
 use npyz::{NpyFile, WriterBuilder};
 
@@ -22,6 +22,16 @@ pub fn labels(values: &[u16]) -> Vec<u8> {
 /// A one-dimensional array of 32-bit floats.
 pub fn list(values: &[f32]) -> Vec<u8> {
     write(&[values.len() as u64], values)
+}
+
+/// A one-dimensional array of unsigned 32-bit numbers.
+pub fn numbers(values: &[u32]) -> Vec<u8> {
+    write(&[values.len() as u64], values)
+}
+
+/// An array of 32-bit floats with so many rows, row-major.
+pub fn rows(rows: usize, values: &[f32]) -> Vec<u8> {
+    write(&[rows as u64, (values.len() / rows.max(1)) as u64], values)
 }
 
 /// A square array of 32-bit floats, row-major.

@@ -5,15 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use neuro::course::{Moment, Step};
-use neuro::record::{EpochRecord, Failure, Maker, Phase, Record};
-use serde::Serialize;
+use neuro::record::{EpochRecord, Failure, Maker, Phase};
 
-use crate::case::{Case, FileRef, Made, Questions, ReadingFiles, State, Wanted};
-use crate::disk::{UNFINISHED, create_folder_within, read_if_there, sha256, write_aside};
+use crate::case::{Case, FileRef, Made, ReadingFiles, State, Wanted};
+use crate::disk::{UNFINISHED, create_folder_within, pretty, read_if_there, sha256, write_aside};
 use crate::error::{LedgerError, Result};
 use crate::lock::{self, Lock};
+use crate::reading::NewReading;
 use crate::spec::CaseSpec;
-use crate::{check_format, npy, twin};
+use crate::{check_format, twin};
 
 /// Name of a case's index.
 pub(crate) const INDEX: &str = "case.json";
@@ -39,23 +39,10 @@ pub struct OpenCase {
 pub struct Outcome {
     /// The network, if the step changed it.
     pub state: Option<Vec<u8>>,
-    /// A reading, the questions it answers, and its pictures by layer.
+    /// A reading, the questions it answers, and what is kept of it.
     pub reading: Option<NewReading>,
     /// An epoch.
     pub epoch: Option<EpochRecord>,
-}
-
-/// A reading on its way to the disk.
-#[derive(Debug)]
-pub struct NewReading {
-    /// The readings and where they belong.
-    pub record: Record,
-    /// What was asked.
-    pub questions: Questions,
-    /// The answer to each test image.
-    pub predictions: Vec<u16>,
-    /// Small pictures of the dissimilarity matrices: layer, side, values.
-    pub pictures: Vec<(String, usize, Vec<f32>)>,
 }
 
 impl OpenCase {
@@ -174,21 +161,20 @@ impl OpenCase {
         let Moment { stage: step, phase } = moment;
         let folder = self.reading_folder(next, moment);
         create_folder_within(&self.folder, &self.folder.join(&folder))?;
-        let mut files = vec![self.write(&format!("{folder}/record.json"), &pretty(&reading.record))?];
-        files.push(self.write(&format!("{folder}/predictions.npy"), &npy::labels(&reading.predictions))?);
-        if let Some(confusions) = &reading.record.confusions {
-            files.push(self.write(&format!("{folder}/confusions.npy"), &npy::counts(confusions.classes, &confusions.counts))?);
-        }
-        for (layer, side, values) in &reading.pictures {
-            files.push(self.write(&format!("{folder}/picture-{layer}.npy"), &npy::square(*side, values))?);
-        }
+        let mut files = Vec::new();
+        reading.encode(|name, bytes| {
+            files.push(self.write(&format!("{folder}/{name}"), bytes)?);
+            Ok(())
+        })?;
         let asked = next.asked.iter().position(|asked| *asked == reading.questions).unwrap_or_else(|| {
             next.asked.push(reading.questions.clone());
             next.asked.len() - 1
         });
-        // an earlier reading of the moment stays, unless this one answers all that it did
+        // an earlier reading of the moment stays, unless this one answers all that it did and has all that was kept of it
         let known = next.asked.clone();
-        next.readings.retain(|old| (old.step, old.phase) != (step, phase) || !reading.questions.cover(&known[old.asked]));
+        let has = |old: &FileRef| is_picture(old) || files.iter().any(|new| new.last_name() == old.last_name());
+        let replaces = |old: &ReadingFiles| reading.questions.cover(&known[old.asked]) && old.files.iter().all(has);
+        next.readings.retain(|old| (old.step, old.phase) != (step, phase) || !replaces(old));
         next.readings.push(ReadingFiles { step, phase, asked, maker, files });
         next.readings.sort_by_key(|reading| (reading.step, reading.phase));
         Ok(())
@@ -237,6 +223,11 @@ impl OpenCase {
         let kept: BTreeSet<u64> = wanted.kept.iter().copied().chain(now).chain(last).collect();
         next.states.retain(|state| kept.contains(&state.after));
     }
+}
+
+/// Whether a file is the small picture of a dissimilarity matrix, which has had two names.
+fn is_picture(file: &FileRef) -> bool {
+    ["rdm-picture-", "picture-"].iter().any(|start| file.last_name().starts_with(start))
 }
 
 /// Whether more lies in a folder without an index than a first step leaves that was cut short.
@@ -329,10 +320,4 @@ fn reading_folder(moment: Moment) -> String {
         Phase::Healthy => "readings/healthy".to_owned(),
         Phase::Injured | Phase::Treated => format!("readings/step-{:02}-{}", moment.stage, moment.phase),
     }
-}
-
-pub(crate) fn pretty(value: &impl Serialize) -> Vec<u8> {
-    let mut text = serde_json::to_vec_pretty(value).expect("plain data");
-    text.push(b'\n');
-    text
 }

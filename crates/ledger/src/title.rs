@@ -7,7 +7,7 @@ use neuro::study::TrialSeeds;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::case::is_inside;
+use crate::case::{FileRef, is_inside};
 use crate::error::{LedgerError, Result};
 use crate::spec::CaseKey;
 use crate::{check_format, twin};
@@ -27,6 +27,9 @@ pub struct Title {
     pub cause: Cause,
     /// The study in its resolved form.
     pub study: Value,
+    /// What all readings are readings of, once networks are shown anything: the true classes of the test images, and the probe.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub showing: Vec<FileRef>,
     /// The cases it asks for.
     pub cases: Vec<Entry>,
 }
@@ -61,6 +64,6 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Title> {
     check_format(path, bytes)?;
     let title: Title =
         serde_json::from_slice(bytes).map_err(|error| LedgerError::damaged(path, format!("cannot be read ({error})")))?;
-    let inside = title.cases.iter().all(|entry| is_inside(&entry.folder));
-    if inside { Ok(title) } else { Err(LedgerError::damaged(path, "names a case outside of its folder")) }
+    let inside = title.cases.iter().all(|entry| is_inside(&entry.folder)) && title.showing.iter().all(FileRef::stays_inside);
+    if inside { Ok(title) } else { Err(LedgerError::damaged(path, "names a case or a file outside of its folder")) }
 }

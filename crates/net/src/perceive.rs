@@ -26,7 +26,7 @@ impl Network {
     /// Shows all of `test` and reads the answers; reads the activation at each of `taps` to the probe images, after
     /// ReLU, in evaluation mode: normalisations use their running statistics. `watch` is told how many images are done.
     ///
-    /// Holds probe images x features x 4 bytes for each tap.
+    /// Holds probe images x features x 4 bytes for each tap, and test images x classes x 4 bytes of logits.
     ///
     /// # Errors
     /// If an output (a logit) or a loss is not a finite number: such a row has no highest value, and names no class.
@@ -88,7 +88,7 @@ fn keep_rows(patterns: &mut Patterns, activity: &[f32], rows: &[Option<usize>]) 
     }
 }
 
-/// Adds the answers to a batch of images: the class with the highest logit, and the cross-entropy in nats.
+/// Adds the answers to a batch of images: the class with the highest logit, the cross-entropy in nats, and the logits themselves.
 fn answer(answers: &mut Answers, logits: &[f32], labels: &[u16]) -> Result<(), NotFinite> {
     let classes = logits.len() / labels.len();
     for (row, &label) in logits.chunks(classes).zip(labels) {
@@ -99,5 +99,6 @@ fn answer(answers: &mut Answers, logits: &[f32], labels: &[u16]) -> Result<(), N
         answers.predictions.push(highest(row) as u16);
         answers.losses.push(loss);
     }
+    answers.logits.extend_from_slice(logits);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::architecture::Architecture;
-use crate::course::Course;
+use crate::course::{Course, Moment};
 use crate::lesion::Tally;
 use crate::study::{Keep, Study};
 
@@ -83,6 +83,11 @@ impl Study {
         };
         courses.iter().zip(branches).map(kept).collect()
     }
+
+    /// The readings of a course whose whole dissimilarity matrices are kept.
+    pub fn kept_rdms(&self, course: &Course) -> BTreeSet<Moment> {
+        course.moments().map(|(_, moment)| moment).filter(|moment| self.keep_rdms.includes(moment.stage)).collect()
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +129,22 @@ mod tests {
         let shape = crate::images::Shape { channels: 3, height: 8, width: 8 };
         let network = study.network.architecture(shape, 10).unwrap();
         assert_eq!(study.beginnings(&network), [None, None, None, None]);
+    }
+
+    #[test]
+    fn matrices_are_kept_of_both_readings_of_a_step() {
+        let mut study = study(&"last".into());
+        let kept = |study: &Study| {
+            let of =
+                |course: &Course| study.kept_rdms(course).iter().map(|m| format!("{} {}", m.stage, m.phase)).collect::<Vec<_>>();
+            [of(&Course::of_schooling(&study.schooling)), of(&study.courses()[1]), of(&study.courses()[2])]
+                .map(|moments| moments.join(", "))
+        };
+        assert_eq!(kept(&study), ["", "", ""]);
+        study.keep_rdms = crate::study::KeepRdms::Steps(vec![0, 3, 5]);
+        assert_eq!(kept(&study), ["0 healthy", "3 injured, 5 injured", "3 injured, 3 treated, 5 injured, 5 treated"]);
+        study.keep_rdms = crate::study::KeepRdms::EveryReading;
+        assert_eq!(kept(&study).map(|moments| moments.split(", ").count()), [1, 5, 8]);
     }
 
     #[test]

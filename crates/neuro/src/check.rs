@@ -7,7 +7,7 @@ use crate::images::Shape;
 use crate::injury::Injury;
 use crate::measure::Measure;
 use crate::plasticity::Plasticity;
-use crate::study::{Chance, Keep, ProbeImages, Study};
+use crate::study::{Chance, Keep, KeepRdms, ProbeImages, Study};
 
 mod ceilings;
 
@@ -111,16 +111,29 @@ impl Study {
     }
 
     fn check_kept(&self) -> Result<(), Fault> {
-        let steps = match &self.keep {
-            Keep::Last | Keep::EveryReading => return Ok(()),
-            Keep::Steps(steps) => steps,
-        };
+        match &self.keep {
+            Keep::Last | Keep::EveryReading => {}
+            Keep::Steps(steps) => self.check_steps("keep", steps)?,
+        }
+        if !self.keep_rdms.is_none() && self.probe.layers.is_empty() {
+            let reason = "matrices are to be kept, but no layer is probed; probe one, as in layers = [\"penultimate\"]";
+            return Err(fault("keep_rdms", reason));
+        }
+        match &self.keep_rdms {
+            KeepRdms::EveryReading => Ok(()),
+            KeepRdms::Steps(steps) => self.check_steps("keep_rdms", steps),
+        }
+    }
+
+    /// That each of these steps is one of some arm, or the healthy network.
+    fn check_steps(&self, key: &str, steps: &[u32]) -> Result<(), Fault> {
         let courses = self.courses();
-        match steps.iter().find(|step| courses.iter().all(|course| !course.stages.contains(step))) {
+        let comes_about = |step: &u32| *step == 0 || courses.iter().any(|course| course.stages.contains(step));
+        match steps.iter().find(|step| !comes_about(step)) {
             None => Ok(()),
             Some(step) => {
                 let last = courses.iter().map(|course| *course.stages.end()).max().unwrap_or(0);
-                Err(fault("keep", format!("no arm has a step {step}; the last step of all is {last}")))
+                Err(fault(key, format!("no arm has a step {step}; the last step of all is {last}")))
             }
         }
     }
@@ -395,6 +408,19 @@ mod tests {
             s["arm"][1]["start"] = serde_json::json!({"arm": "a", "step": 2});
         };
         assert!(checked(branches).is_ok(), "steps of a branch are counted on");
+
+        let rdms = |steps: &[u32]| {
+            let steps = serde_json::json!(steps);
+            move |s: &mut serde_json::Value| s["keep_rdms"] = steps.clone()
+        };
+        assert!(checked(rdms(&[0, 2])).is_ok());
+        refused(rdms(&[0, 3]), "keep_rdms", "no arm has a step 3; the last step of all is 2");
+        let unprobed = |s: &mut serde_json::Value| {
+            rdms(&[0])(s);
+            s["probe"]["layers"] = serde_json::json!([]);
+            s["measures"] = serde_json::json!(["accuracy"]);
+        };
+        refused(unprobed, "keep_rdms", "no layer is probed");
     }
 
     #[test]

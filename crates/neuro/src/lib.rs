@@ -7,6 +7,7 @@
 pub mod quantity;
 pub mod seed;
 
+pub mod keep;
 pub mod study;
 
 pub mod architecture;

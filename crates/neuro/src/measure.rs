@@ -64,6 +64,19 @@ pub struct Readings {
     pub confusions: Option<Confusions>,
     /// The usual dissimilarity matrix of each tap as a picture; none where there are no probe images.
     pub pictures: Vec<(String, Picture)>,
+    /// The same matrices whole, if they are to be kept.
+    pub rdms: Vec<KeptRdm>,
+}
+
+/// The usual dissimilarity matrix of a tap (1 - Pearson, all probe images), whole.
+#[derive(Clone, Debug)]
+pub struct KeptRdm {
+    /// The tap.
+    pub layer: String,
+    /// Features of each pattern.
+    pub features: usize,
+    /// The matrix, images in the order of the probe.
+    pub rdm: Rdm,
 }
 
 fn confusions(now: &Responses, showing: &Showing) -> Confusions {
@@ -85,7 +98,7 @@ pub fn representations(measures: &[Measure], taps: &[String]) -> Vec<Representat
 }
 
 /// Reads all `measures` of the responses `now` at `taps`, and makes pictures of `side` pixels. Holds one dissimilarity matrix at a
-/// time, besides those of the healthy network.
+/// time, besides those of the healthy network and, if the whole matrices are to be kept, one for each tap.
 ///
 /// # Errors
 /// If an activation is not finite, or so large that a distance is not.
@@ -96,9 +109,10 @@ pub fn read_all(
     now: &Responses,
     showing: &Showing,
     side: usize,
+    keep_rdms: bool,
 ) -> Result<Readings, PatternsError> {
     let mut answers: Vec<Vec<Reading>> = measures.iter().map(|measure| measure.of_behaviour(now, showing)).collect();
-    let mut pictures = Vec::new();
+    let (mut pictures, mut rdms) = (Vec::new(), Vec::new());
     for representation in representations(measures, taps) {
         let rdm = representation.rdm(now, showing)?;
         for (measure, answers) in measures.iter().zip(&mut answers) {
@@ -106,15 +120,23 @@ pub fn read_all(
                 answers.extend(measure.of_representation(healthy.matrix(&representation, showing)?, &representation, &rdm));
             }
         }
-        if representation == Representation::usual(&representation.layer) && rdm.images() > 0 {
-            pictures.push((representation.layer, rdm.picture(side.min(rdm.images()))));
+        if representation != Representation::usual(&representation.layer) {
+            continue;
+        }
+        let layer = representation.layer;
+        if rdm.images() > 0 {
+            pictures.push((layer.clone(), rdm.picture(side.min(rdm.images()))));
+        }
+        if keep_rdms {
+            let features = now.patterns.iter().find(|patterns| patterns.layer == layer).map_or(0, |patterns| patterns.features);
+            rdms.push(KeptRdm { layer, features, rdm });
         }
     }
     let mut seen = HashSet::new();
     let mut readings: Vec<Reading> = answers.into_iter().flatten().collect();
     readings.retain(|r| seen.insert((r.measure.clone(), r.layer.clone(), r.class.clone())));
     let confusions = measures.contains(&Measure::Confusion).then(|| confusions(now, showing));
-    Ok(Readings { readings, confusions, pictures })
+    Ok(Readings { readings, confusions, pictures, rdms })
 }
 
 impl Measure {
@@ -239,7 +261,7 @@ mod tests {
     fn responses(predictions: [u16; 6], values: [f32; 18]) -> Responses {
         let losses = vec![0.5, 0.5, 0.5, 0.5, 0.5, 2.0];
         let patterns = vec![Patterns { layer: "penultimate".into(), features: 3, values: values.to_vec() }];
-        Responses { answers: Answers { predictions: predictions.to_vec(), losses }, patterns }
+        Responses { answers: Answers { predictions: predictions.to_vec(), losses, logits: Vec::new() }, patterns }
     }
 
     const PATTERNS: [f32; 18] = [1., 2., 3., 1., 3., 2., 2., 1., 3., 5., 1., 0., 4., 2., 0., 0., 1., 9.];
@@ -252,7 +274,7 @@ mod tests {
     fn all(measures: &[Measure], now: &Responses) -> Readings {
         let taps = ["penultimate".to_owned()];
         let healthy = Healthy::new(responses([0, 0, 0, 1, 1, 2], PATTERNS), representations(measures, &taps));
-        read_all(measures, &taps, &healthy, now, &showing(), 3).unwrap()
+        read_all(measures, &taps, &healthy, now, &showing(), 3, false).unwrap()
     }
 
     fn read(measure: &Measure, now: &Responses) -> Vec<String> {
@@ -340,7 +362,7 @@ mod tests {
         broken[4] = f32::NAN;
         let taps = ["penultimate".to_owned()];
         let healthy = Healthy::new(responses([0; 6], PATTERNS), representations(&[], &taps));
-        assert!(read_all(&[], &taps, &healthy, &responses([0; 6], broken), &showing(), 3).is_err());
+        assert!(read_all(&[], &taps, &healthy, &responses([0; 6], broken), &showing(), 3, false).is_err());
     }
 
     #[test]
@@ -348,6 +370,19 @@ mod tests {
         let Readings { readings, pictures, .. } = all(&[], &responses([0; 6], PATTERNS));
         assert_eq!((readings.len(), pictures.len(), pictures[0].0.as_str()), (0, 1, "penultimate"));
         assert_eq!(pictures[0].1.side, 3);
+    }
+
+    #[test]
+    fn whole_matrices_are_the_usual_ones_of_each_tap() {
+        let taps = ["penultimate".to_owned()];
+        let cosine = r#"{"rdm_similarity": {"method": "tau-b", "distance": "cosine"}}"#;
+        let measures = [serde_json::from_str(cosine).unwrap(), tau_b()];
+        let now = responses([0; 6], PATTERNS);
+        let healthy = Healthy::new(now.clone(), representations(&measures, &taps));
+        let rdms = read_all(&measures, &taps, &healthy, &now, &showing(), 3, true).unwrap().rdms;
+        assert_eq!((rdms.len(), rdms[0].layer.as_str(), rdms[0].features), (1, "penultimate", 3));
+        assert_eq!(rdms[0].rdm.upper(), Rdm::correlation(&PATTERNS, 3).upper());
+        assert!(all(&measures, &now).rdms.is_empty(), "nobody asked");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use rsa::{Distance, PatternsError, Prepared, Rdm};
 
-use crate::responses::{Patterns, Responses, Showing};
+use crate::responses::{Answers, Patterns, Responses, Showing};
 
 /// Which dissimilarity matrix of a network's responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,8 @@ pub struct Healthy {
 
 impl Healthy {
     /// Wraps the healthy network's responses, of which these matrices may be asked.
-    pub fn new(responses: Responses, wanted: Vec<Representation>) -> Self {
+    pub fn new(mut responses: Responses, wanted: Vec<Representation>) -> Self {
+        responses.answers = Answers::default(); // nobody asks the healthy network's answers again, and they may be large
         Self { responses, matrices: wanted.into_iter().map(|representation| (representation, OnceLock::new())).collect() }
     }
 

@@ -16,6 +16,8 @@ pub struct Answers {
     pub predictions: Vec<u16>,
     /// Cross-entropy of each image, in nats, without label smoothing.
     pub losses: Vec<f32>,
+    /// The network's outputs before any softmax, from which both are made: images x classes, row-major.
+    pub logits: Vec<f32>,
 }
 
 /// Activation patterns at one tap: one row of features per probe image, in the order of the probe.

@@ -13,6 +13,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::architecture::Blueprint;
 use crate::injury::Injury;
+pub use crate::keep::{Keep, KeepRdms};
 use crate::lesson::Schooling;
 use crate::measure::Measure;
 use crate::plasticity::Plasticity;
@@ -37,11 +38,25 @@ pub struct Study {
     /// Which weights stay on disk when a trial is done.
     #[serde(default)]
     pub keep: Keep,
+    /// Of which readings the whole dissimilarity matrices stay on disk.
+    #[serde(default, skip_serializing_if = "KeepRdms::is_none")]
+    pub keep_rdms: KeepRdms,
+    /// Whether the network's outputs (logits) stay on disk with each reading: test images x classes x 4 bytes.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub keep_logits: bool,
     /// How the healthy network learns.
     pub schooling: Schooling,
     /// The courses of disease and therapy.
     #[serde(rename = "arm", default)]
     pub arms: Vec<Arm>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(kept: &bool) -> bool {
+    *kept
 }
 
 /// Which seeds the subjects get: `first`, `first + 1`, ... `count` of them, used for the network's first
@@ -187,61 +202,6 @@ pub enum ProbeImages {
     All,
     /// The first so many of each class, sorted by class.
     PerClass(NonZeroU32),
-}
-
-/// Which checkpoints stay on disk when a trial is done, besides the healthy network, the last one of each trial, and those that other
-/// arms start from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Keep {
-    /// No others. Written `"last"`.
-    #[default]
-    Last,
-    /// The checkpoint behind every reading. Written `"every-reading"`.
-    EveryReading,
-    /// Those at the ends of these steps. Written `[5, 10]`.
-    Steps(Vec<u32>),
-}
-
-impl Serialize for Keep {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Keep::Last => serializer.serialize_str("last"),
-            Keep::EveryReading => serializer.serialize_str("every-reading"),
-            Keep::Steps(steps) => steps.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Keep {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Written;
-        impl<'de> serde::de::Visitor<'de> for Written {
-            type Value = Keep;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("\"last\", \"every-reading\" or a list of steps such as [5, 10]")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Keep, E> {
-                match word {
-                    "last" => Ok(Keep::Last),
-                    "every-reading" => Ok(Keep::EveryReading),
-                    other => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
-                }
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Keep, A::Error> {
-                let mut steps = Vec::new();
-                while let Some(step) = list.next_element::<NonZeroU32>()? {
-                    steps.push(step.get());
-                }
-                steps.sort_unstable();
-                steps.dedup();
-                Ok(Keep::Steps(steps))
-            }
-        }
-        deserializer.deserialize_any(Written)
-    }
 }
 
 /// One course of disease and therapy.

@@ -19,6 +19,12 @@ pub(super) struct Folder {
     pub(super) keeps: String,
     /// Number of them.
     pub(super) checkpoints: u64,
+    /// Number of whole dissimilarity matrices.
+    pub(super) rdms: u64,
+    /// Their size.
+    pub(super) rdm_bytes: u64,
+    /// Size of the logits of all readings.
+    pub(super) logit_bytes: u64,
     /// Number of files.
     pub(super) files: u64,
     /// Size, about.
@@ -29,6 +35,8 @@ pub(super) struct Folder {
 struct Cases {
     number: u64,
     readings: u64,
+    /// Readings of which whole dissimilarity matrices are kept.
+    whole: u64,
     epochs: u64,
     states: u64,
 }
@@ -61,19 +69,27 @@ impl Folder {
 
         let layers = if probe > 0 { study.probe.layers.len() as u64 } else { 0 };
         let confusion = study.measures.contains(&Measure::Confusion);
-        let reading_files = 2 + u64::from(confusion) + layers;
+        let reading_files = 2 + u64::from(confusion) + u64::from(study.keep_logits) + layers;
+        let rdms = sum(|c| c.whole) * layers;
         let figures = figures(study, layers);
-        // the report: page, checksums, three tables, each figure twice; the ledger and its twin
-        let files = 2 + 5 + 2 * figures + number * 2 + checkpoints + readings * reading_files;
+        // the ledger and its twin; labels and probe; the report: page, checksums, three tables, each figure twice; each matrix says what it is
+        let files = 2 + 2 + 5 + 2 * figures + number * 2 + checkpoints + readings * reading_files + 2 * rdms;
 
         let classes = outline.classes.len() as u64;
         let answers = answers(study, classes);
         let side = (PICTURE_SIDE as u64).min(probe);
-        let predictions = outline.counts.test as u64 * 2 + NUMPY_HEADER;
+        let test = outline.counts.test as u64;
+        let predictions = test * 2 + NUMPY_HEADER;
+        let logit_bytes = if study.keep_logits { readings * (test * classes * FLOAT + NUMPY_HEADER) } else { 0 };
+        let rdm_bytes = rdms * (probe * probe.saturating_sub(1) / 2 * FLOAT + NUMPY_HEADER);
+        let showing = test * 2 + probe * FLOAT + 2 * NUMPY_HEADER;
         let confusions = if confusion { classes * classes * 4 + NUMPY_HEADER } else { 0 };
         let pictures = layers * (side * side * FLOAT + NUMPY_HEADER);
         let record = RECORD + RECORD_READING * answers;
-        let indices = number * (CASE + TWIN) + readings * (CASE_READING + CASE_FILE * reading_files) + epochs * CASE_EPOCH;
+        let indices = number * (CASE + TWIN)
+            + readings * (CASE_READING + CASE_FILE * reading_files)
+            + 2 * CASE_FILE * rdms
+            + epochs * CASE_EPOCH;
         // every trial's rows begin with the healthy ones
         let rows = (answers + if confusion { classes * classes } else { 0 }) * (readings + number);
         let steps = study.arms.iter().map(|arm| u64::from(arm.steps.get())).max().unwrap_or(0);
@@ -82,13 +98,24 @@ impl Folder {
         let drawn = matrices + (figures - layers) * FIGURE + 2 * CURVE_STEP * steps.min(15);
         let bytes = checkpoints * state(architecture)
             + readings * (record + predictions + confusions + pictures)
+            + showing
+            + logit_bytes
+            + rdm_bytes
+            + rdms * about_rdm(outline, probe)
             + 2 * indices
             + 2 * (LEDGER + LEDGER_CASE * number)
             + rows * TABLE_ROW
             + drawn
             + PAGE;
-        Self { keeps: keeps(study), checkpoints, files, bytes }
+        Self { keeps: keeps(study), checkpoints, rdms, rdm_bytes, logit_bytes, files, bytes }
     }
+}
+
+/// Bytes of what a whole matrix says of itself: the class and the number of each image.
+fn about_rdm(outline: &Outline, probe: u64) -> u64 {
+    let names: usize = outline.classes.iter().map(|name| name.len() + "\"\",".len()).sum();
+    let number = outline.counts.test.to_string().len() + ",".len();
+    150 + probe * (names / outline.classes.len().max(1) + number) as u64
 }
 
 /// The subjects, and the trials of each arm. Trials that differ in a seed which decides nothing are one case.
@@ -97,13 +124,15 @@ fn cases(study: &Study) -> Vec<Cases> {
     let schooling = Course::of_schooling(&study.schooling);
     let subjects: BTreeSet<_> = trials.iter().map(|seeds| seeds.subject()).collect();
     let states = u64::from(schooling.last_change(schooling.steps()) > 0);
-    let subjects = Cases { number: subjects.len() as u64, readings: schooling.readings(), epochs: schooling.epochs(), states };
+    let whole = |course: &Course| study.kept_rdms(course).len() as u64;
+    let (readings, epochs) = (schooling.readings(), schooling.epochs());
+    let subjects = Cases { number: subjects.len() as u64, readings, whole: whole(&schooling), epochs, states };
     let (injured, uninjured) = (trials.iter().collect::<BTreeSet<_>>().len() as u64, subjects.number);
     let arm = |(course, kept): (Course, BTreeSet<u64>)| {
         let number = if course.injures() { injured } else { uninjured };
         let last = course.last_change(course.steps());
         let states = kept.len() as u64 + u64::from(last > 0 && !kept.contains(&last));
-        Cases { number, readings: course.readings(), epochs: course.epochs(), states }
+        Cases { number, readings: course.readings(), whole: whole(&course), epochs: course.epochs(), states }
     };
     std::iter::once(subjects).chain(study.courses().into_iter().zip(study.kept()).map(arm)).collect()
 }

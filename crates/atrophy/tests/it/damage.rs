@@ -54,7 +54,12 @@ fn what_is_harmed_is_computed_again() {
         vec![of(&format!("{case}/readings/step-01-treated/record.json"))],
         vec![of(&format!("{case}/readings/step-02-injured/predictions.npy"))],
         vec![of(&format!("{case}/readings/step-02-treated/confusions.npy"))],
-        vec![of("subjects/network-1-data-1/readings/healthy/picture-block2.npy")],
+        vec![of("subjects/network-1-data-1/readings/healthy/rdm-picture-block2.npy")],
+        vec![of(&format!("{case}/readings/step-01-treated/rdm-block2.npy"))],
+        vec![of(&format!("{case}/readings/step-01-treated/rdm-block2.json"))],
+        vec![of(&format!("{case}/readings/step-02-injured/logits.npy"))],
+        vec!["showing/labels.npy".to_owned()],
+        vec!["showing/probe-images.npy".to_owned()],
         vec![of(&format!("{case}/state-00004"))],
         vec![of("subjects/network-1-data-1/state-")],
         vec![format!("{case}/case.json")],
@@ -143,11 +148,11 @@ fn a_folder_of_the_first_format_is_told_from_a_damaged_one() {
     toy.write("old/ledger.json", r#"{"name": "toy", "cause": {"format": 1}, "study": {}}"#);
     insta::assert_snapshot!(toy.atrophy("report old").refused(), @"
     exit 5
-    error: old/ledger.json is of format 1, and this build reads format 2; use the build that wrote it, or another folder
+    error: old/ledger.json is of format 1, and this build reads formats 2 to 3; use the build that wrote it, or another folder
     ");
     insta::assert_snapshot!(toy.atrophy("run toy.toml --out old").refused(), @"
     exit 5
-    error: old/ledger.json is of format 1, and this build reads format 2; use the build that wrote it, or another folder
+    error: old/ledger.json is of format 1, and this build reads formats 2 to 3; use the build that wrote it, or another folder
     ");
 }
 
@@ -172,7 +177,7 @@ fn what_this_build_does_not_understand_is_left_alone() {
     let _ = toy.atrophy("run toy.toml").done();
     let case = "runs/toy/trials/sham/network-1-injury-1-data-1";
     let index =
-        std::fs::read_to_string(toy.path(&format!("{case}/case.json"))).unwrap().replace("\"format\": 2", "\"format\": 3");
+        std::fs::read_to_string(toy.path(&format!("{case}/case.json"))).unwrap().replace("\"format\": 3", "\"format\": 4");
     let body = format!("committed\n{index}");
     toy.write(&format!("{case}/case.json.twin"), format!("{} {body}", ledger::disk::sha256(body.as_bytes())));
     toy.write(&format!("{case}/case.json"), &index);
@@ -181,7 +186,7 @@ fn what_this_build_does_not_understand_is_left_alone() {
     assert!(checked.exit == 5 && checked.out.contains("use the build that wrote it"), "{}", checked.out);
     assert_eq!(toy.atrophy("check runs/toy --repair").exit, 5);
     assert!(files(&toy.path(case)) == before);
-    assert!(toy.atrophy("report runs/toy").err.contains("is of format 3"));
+    assert!(toy.atrophy("report runs/toy").err.contains("is of format 4"));
 }
 
 /// Something else in the place of a file or a folder.

@@ -8,6 +8,7 @@ mod damage;
 mod growth;
 mod hostile_studies;
 mod house;
+mod kept;
 mod matrices;
 mod resume;
 mod similarity;

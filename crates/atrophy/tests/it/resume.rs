@@ -42,13 +42,20 @@ impl Ready {
 
     /// The same as somebody in particular.
     pub(crate) fn run_as(&self, out: &Path, stop: &Stop, maker: &Maker, mix_builds: bool) -> atrophy::trouble::Result<Standing> {
-        let showing = self.asked.showing(&self.stimuli);
-        let cause = self.asked.cause(&self.stimuli, &showing, "cpu".to_owned(), None);
+        let lab = self.lab();
+        let cause = self.asked.cause(&self.stimuli, &lab.showing, "cpu".to_owned(), None);
         let study = &self.asked.file.study;
-        let lab = Lab::new(study, &self.stimuli, showing, self.asked.architecture.clone(), net::Device::Cpu, None);
-        let (ledger, cases) = Ledger::open(out, &self.asked.file.name, &cause, study)?;
+        let (ledger, cases) = Ledger::open(out, &self.asked.file.name, &cause, study, &lab.showing)?;
         let how = How { stop, maker: maker.clone(), wait: true, retry_failed: false, mix_builds, seed: None };
         sweep::run(&lab, &ledger, &cases, &how, &mut Screen::silent())
+    }
+}
+
+impl Ready {
+    /// What all of its cases share.
+    pub(crate) fn lab(&self) -> Lab<'_> {
+        let (asked, showing) = (&self.asked, self.asked.showing(&self.stimuli));
+        Lab::new(&asked.file.study, &self.stimuli, showing, asked.architecture.clone(), net::Device::Cpu, None)
     }
 }
 

@@ -62,9 +62,13 @@ fn a_plan_counts_the_files_of_the_finished_folder() {
         injury = \"none\"
         plasticity = { retrain = { epochs = 1 } }
     ";
-    for (more, changes) in
-        [("", ""), (branch, "--set keep=every-reading --set seeds.count=2"), (branch, "--set keep=[1] --set measures=[\"loss\"]")]
-    {
+    for (more, changes) in [
+        ("", ""),
+        (branch, "--set keep=every-reading --set seeds.count=2"),
+        (branch, "--set keep=[1] --set measures=[\"loss\"]"),
+        (branch, "--set keep_rdms=\"every-reading\""),
+        ("", "--set keep_logits=false --set keep_rdms=[]"),
+    ] {
         let toy = Toy::new();
         toy.write("toy.toml", format!("{}{more}", include_str!("toy.toml")));
         let plan: serde_json::Value =
@@ -75,6 +79,13 @@ fn a_plan_counts_the_files_of_the_finished_folder() {
         let bytes: usize = files.values().map(Vec::len).sum();
         assert_eq!(plan["folder"]["checkpoints"], states, "{changes}");
         assert_eq!(plan["folder"]["files"], files.len(), "{changes}");
+        // what can be large is counted to the byte
+        let size_of = |part: &str| -> usize {
+            let is_one = |name: &str| name.ends_with(".npy") && name.contains(part) && !name.contains("rdm-picture-");
+            files.iter().filter(|(name, _)| is_one(name)).map(|(_, bytes)| bytes.len()).sum()
+        };
+        assert_eq!(plan["folder"]["logit_bytes"], size_of("/logits"), "{changes}");
+        assert_eq!(plan["folder"]["rdm_bytes"], size_of("/rdm-"), "{changes}");
         let planned = plan["folder"]["bytes"].as_f64().unwrap();
         assert!((planned / bytes as f64 - 1.0).abs() < 0.2, "{changes}: {planned} of {bytes}");
     }

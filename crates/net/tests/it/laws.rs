@@ -97,6 +97,23 @@ fn reading_changes_nothing_and_taps_only_the_probe() {
     }
 }
 
+/// Logits of another program make the same answers and losses.
+#[test]
+fn answers_and_losses_come_from_the_logits() {
+    let images = images(230); // more than are shown at a time
+    let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
+    let showing = Showing::new(images.labels(), None, &classes);
+    let answers = newborn(true, 1).perceive(&images, &showing, &[], &mut |_| {}).unwrap().answers;
+    assert_eq!(answers.logits.len(), images.len() * classes.len());
+    for (image, row) in answers.logits.chunks(classes.len()).enumerate() {
+        let best = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
+        assert_eq!(usize::from(answers.predictions[image]), best);
+        let sum: f64 = row.iter().map(|&logit| f64::from(logit).exp()).sum();
+        let loss = sum.ln() - f64::from(row[usize::from(images.labels()[image])]);
+        assert!((loss - f64::from(answers.losses[image])).abs() < 1e-5, "image {image}");
+    }
+}
+
 #[test]
 fn a_loss_that_is_no_number_is_reported_with_its_batch() {
     let mut wild = lesson(1);

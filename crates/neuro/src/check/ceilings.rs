@@ -4,7 +4,7 @@ use super::{Fault, fault};
 use crate::architecture::Blueprint;
 use crate::measure::Measure;
 use crate::plasticity::{Changes, Plasticity};
-use crate::study::{Keep, ProbeImages, Split, StimuliChoice, Study};
+use crate::study::{Keep, KeepRdms, ProbeImages, Split, StimuliChoice, Study};
 
 impl Study {
     /// That no number is beyond what a study can mean, so that nothing counted from them overflows or fills the memory. Comes before
@@ -36,6 +36,10 @@ impl Study {
         match &self.keep {
             Keep::Last | Keep::EveryReading => {}
             Keep::Steps(steps) => at_most("keep".into(), steps.len() as u64, 10_000),
+        }
+        match &self.keep_rdms {
+            KeepRdms::EveryReading => {}
+            KeepRdms::Steps(steps) => at_most("keep_rdms".into(), steps.len() as u64, 10_000),
         }
         let (network, head, width) = match &self.network {
             Blueprint::Vgg { head, width, .. } => ("vgg", head, width),
