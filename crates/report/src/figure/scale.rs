@@ -37,7 +37,7 @@ impl Scale {
 
     /// Whether there is one value alone, as far as numbers can tell.
     pub(super) fn is_flat(self) -> bool {
-        self.high - self.low <= 1e-12 * self.most()
+        self.high - self.low <= (1e-12 * self.most()).max(1e-300)
     }
 
     /// Whether all of the scale is above a value. Ends that were chosen are compared as singles, which the values are: 0.1 does not lie
@@ -66,7 +66,7 @@ impl Scale {
         (value - self.low) / (self.high - self.low)
     }
 
-    /// Three to five round numbers along a bar of this length, as shares of it with what is written there in this size; fewer if they
+    /// Three to five round numbers along a bar of this length, as shares of it with what is written there in this size; two if more
     /// would run into each other. None reaches further than `overhang` beyond the bar.
     pub(super) fn marks(self, length: f64, size: f64, overhang: f64) -> Vec<(f64, String)> {
         if self.is_flat() {
@@ -113,11 +113,7 @@ impl Scale {
         let fine = from_ends.map(power).fold(power(span) - 3, i32::min);
         // single precision has no more than eight digits
         let text = written(value, fine.max(power(most) - 8), most);
-        let (digits, exponent) =
-            text.split_once('e').map_or((text.as_str(), None), |(digits, exponent)| (digits, Some(exponent)));
-        let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
-        let digits = if digits == "−0" { "0" } else { digits };
-        exponent.map_or_else(|| digits.to_owned(), |exponent| format!("{digits}e{exponent}"))
+        if text.contains('e') { text } else { without_zeros(&text).to_owned() }
     }
 
     fn most(self) -> f64 {
@@ -143,9 +139,15 @@ fn written(value: f64, to: i32, most: f64) -> String {
         if zero { "0".to_owned() } else { thousands(&text) }
     } else {
         let digits = usize::try_from(power(value) - to).unwrap_or(0);
-        format!("{value:.digits$e}")
+        let text = format!("{value:.digits$e}");
+        text.split_once('e').map_or(text.clone(), |(digits, power)| format!("{}e{power}", without_zeros(digits)))
     };
     text.replace('-', "−")
+}
+
+/// Without zeros at the end of decimals.
+fn without_zeros(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
 /// With commas between thousands, as all counts of the report have them.
@@ -175,7 +177,7 @@ mod tests {
         assert_eq!(labels(0.87, 1.131, 300.0), ["0.9", "1.0", "1.1"]);
         assert_eq!(labels(-0.21, 0.48, 300.0), ["−0.2", "0", "0.2", "0.4"]);
         assert_eq!(labels(0.0, 1523.0, 300.0), ["0", "500", "1,000", "1,500"]);
-        assert_eq!(labels(0.0, 1.7e-12, 300.0), ["0", "5e−13", "1.0e−12", "1.5e−12"]);
+        assert_eq!(labels(0.0, 1.7e-12, 300.0), ["0", "5e−13", "1e−12", "1.5e−12"]);
         assert_eq!(labels(-3e30, 1e30, 300.0), ["−3e30", "−2e30", "−1e30", "0", "1e30"]);
         assert_eq!(labels(1.000_000_1, 1.000_000_5, 324.0), ["1.0000001", "1.0000002", "1.0000003", "1.0000004", "1.0000005"]);
     }
@@ -187,10 +189,15 @@ mod tests {
             for low in [-high, -0.3 * high, 0.0, 0.5 * high, 0.97 * high] {
                 for factor in [1e-30, 1.0, 1e20] {
                     let marks = Scale { low: low * factor, high: high * factor }.marks(300.0, 13.0, 40.0);
-                    let least = if marks.iter().any(|(_, label)| label.contains('e')) { 2 } else { 3 };
+                    let least =
+                        if marks.iter().any(|(_, label)| label.contains('e') || label.chars().count() > 6) { 2 } else { 3 };
                     assert!((least..=5).contains(&marks.len()), "{low} {high} {factor}: {marks:?}");
                 }
             }
+        }
+        assert_eq!(labels(0.0, 1e-310, 300.0).len(), 1);
+        for (low, high) in [(0.0, 1e-45), (0.0, 3.4e38), (-3.4e38, 3.4e38), (1e30, 1.000_000_1e30)] {
+            assert!((1..=5).contains(&labels(low, high, 300.0).len()), "{low} {high}");
         }
         for wide in [(0.0, 1.7e-12), (99_999.91, 99_999.98), (0.1, 0.1 + 1e-9)] {
             let labels = labels(wide.0, wide.1, 60.0);
