@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use crate::{real::Real, seen::Seen};
-
-/// Vectors in a panel: the width of the product's tiles.
-pub(crate) const PANEL: usize = 16;
+use crate::{
+    real::{PANEL, Real},
+    seen::Seen,
+};
 
 /// Vectors in panels of [`PANEL`], side by side: number k of all vectors of a panel lie together, so that products read
 /// memory in order. Vectors missing in the last panel are zeros.

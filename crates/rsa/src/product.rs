@@ -10,13 +10,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::{
-    panels::{PANEL, Panels},
-    real::Real,
+    panels::Panels,
+    real::{PANEL, Real, Tile},
     triangle::{pairs, row_start},
 };
-
-/// Adds what is formed of each of sixteen vectors with each of sixteen others to sums, of which this many begin a row.
-pub(crate) type Tile<N> = fn(&[[N; PANEL]], &[[N; PANEL]], &mut [f64], usize);
 
 /// Pairs along the side of a block. Its sums, and the runs of the panels it reads, fit in a second-level cache.
 const SIDE: usize = 128;

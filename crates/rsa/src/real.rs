@@ -3,7 +3,13 @@
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 
-use crate::{buckets::Key, product::Tile, ranking::order_of_doubles};
+use crate::{buckets::Key, ranking::order_of_doubles};
+
+/// Vectors that lie side by side in a panel: the width of the product's tiles.
+pub(crate) const PANEL: usize = 16;
+
+/// Adds what is formed of each of sixteen vectors with each of sixteen others to sums, so many in a row.
+pub type Tile<N> = fn(&[[N; PANEL]], &[[N; PANEL]], &mut [f64], usize);
 
 /// A number of patterns or dissimilarities: `f32` or `f64`, and no other type.
 pub trait Real: Copy + PartialOrd + PartialEq + Default + Debug + Display + Into<f64> + Send + Sync + Sealed + 'static {
