@@ -9,7 +9,7 @@ use crate::{buckets::Key, ranking::order_of_doubles};
 pub(crate) const PANEL: usize = 16;
 
 /// Adds what is formed of each of sixteen vectors with each of sixteen others to sums, so many in a row.
-pub type Tile<N> = fn(&[[N; PANEL]], &[[N; PANEL]], &mut [f64], usize);
+pub(crate) type Tile<N> = fn(&[[N; PANEL]], &[[N; PANEL]], &mut [f64], usize);
 
 /// A number of patterns or dissimilarities: `f32` or `f64`, and no other type.
 pub trait Real: Copy + PartialOrd + PartialEq + Default + Debug + Display + Into<f64> + Send + Sync + Sealed + 'static {
