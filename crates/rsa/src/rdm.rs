@@ -140,12 +140,12 @@ impl<T: Real> Rdm<T> {
         if images > MOST_IMAGES {
             return Err(MatrixError::TooManyImages { images });
         }
-        if let Some(at) = upper.par_iter().position_first(|&value| value.into().is_infinite()) {
+        if let Some(at) = first_where(&upper, |value| value.into().is_infinite()) {
             let (i, j) = pair(images, at);
             return Err(MatrixError::NotFinite { i, j });
         }
         let mut rdm = Rdm { images, upper, constant: Vec::new() };
-        if rdm.upper.par_iter().any(|value| value.is_undefined()) {
+        if first_where(&rdm.upper, Real::is_undefined).is_some() {
             let silent = |&i: &usize| (0..images).all(|j| i == j || rdm.get(i, j).is_none());
             rdm.constant = (0..images).into_par_iter().filter(silent).collect();
         }
@@ -166,7 +166,7 @@ impl<T: Real> Rdm<T> {
             return Err(MatrixError::TooManyImages { images });
         }
         let at = |i: usize, j: usize| -> f64 { values[i * images + j].into() };
-        if let Some(at) = values.par_iter().position_first(|&value| value.into().abs() > T::LARGEST) {
+        if let Some(at) = first_where(values, |value| value.into().abs() > T::LARGEST) {
             return Err(MatrixError::NotFinite { i: at / images, j: at % images });
         }
         let largest = values.par_iter().map(|&value| value.into().abs()).reduce(|| 0.0, f64::max);
@@ -235,6 +235,14 @@ impl<T: Real> Rdm<T> {
         let start = row_start(self.images, i);
         &self.upper[start..start + self.images - 1 - i]
     }
+}
+
+/// The first place whose value is `so`. Pieces are looked at whole, so that vector instructions can do it.
+fn first_where<T: Real>(values: &[T], so: impl Fn(T) -> bool + Sync) -> Option<usize> {
+    const PIECE: usize = 1 << 12;
+    let any = |piece: &[T]| piece.iter().fold(false, |any, &value| any | so(value));
+    let piece = values.par_chunks(PIECE).position_first(any)?;
+    values[piece * PIECE..].iter().position(|&value| so(value)).map(|place| piece * PIECE + place)
 }
 
 impl Rdm {
