@@ -106,6 +106,12 @@ pub fn parse() -> Result<Option<Atrophy>> {
 }
 
 impl Atrophy {
+    /// Whether this works in steps that take the same memory each time, as learning does. Other work has less at its peak if what it
+    /// gives back goes to the system.
+    pub fn takes_memory_again_and_again(&self) -> bool {
+        matches!(self.request, Request::Run(_) | Request::Bench(_))
+    }
+
     /// Does what was asked.
     pub fn carry_out(self) -> Result<()> {
         match self.request {

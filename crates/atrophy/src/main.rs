@@ -6,7 +6,6 @@ use atrophy::command;
 use atrophy::trouble::Result;
 
 fn main() -> ExitCode {
-    net::prepare_process();
     match carry_out() {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
@@ -18,5 +17,8 @@ fn main() -> ExitCode {
 
 fn carry_out() -> Result<()> {
     let Some(asked) = command::parse()? else { return Ok(()) };
+    if asked.takes_memory_again_and_again() {
+        net::prepare_process();
+    }
     asked.carry_out()
 }

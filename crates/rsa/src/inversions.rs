@@ -35,7 +35,7 @@ const SHORT: usize = 24;
 /// A radix sort from the first digit, with no need to finish it: values go to buckets by size, and each value, as it comes, finds
 /// out from the running counts how many before it went to higher buckets. What is left are inversions within buckets, of which
 /// each is counted likewise, on its own and in cache. O(n), at most five passes; 4 bytes more for each value.
-pub(crate) fn count(mut pieces: Vec<Vec<u32>>) -> Inversions {
+pub(crate) fn count(pieces: Vec<Vec<u32>>) -> Inversions {
     let values: usize = pieces.iter().map(Vec::len).sum();
     if values <= FEW {
         let mut all = pieces.concat();
@@ -52,11 +52,13 @@ pub(crate) fn count(mut pieces: Vec<Vec<u32>>) -> Inversions {
         counts.iter().enumerate().for_each(|(bucket, &count)| before.add(bucket, count));
     }
     let places = buckets.places(&mut shared);
-    let between: u64 = (places.into_par_iter().zip(seen).zip(slices))
+    drop(slices);
+    // a piece that has been shared out is let go
+    let between: u64 = (places.into_par_iter().zip(seen).zip(pieces))
         .map(|((mut places, seen), piece)| {
             let mut above = Above::of(&seen);
             let mut inverted = 0;
-            for &key in piece {
+            for key in piece {
                 let bucket = buckets.bucket(key);
                 inverted += above.pass(bucket);
                 *places[bucket].next().expect("as many as were counted") = key;
@@ -65,7 +67,6 @@ pub(crate) fn count(mut pieces: Vec<Vec<u32>>) -> Inversions {
         })
         .sum();
 
-    pieces.clear();
     let within = parts(&mut shared, &buckets.ranges()).into_par_iter().map_init(Vec::new, |spare, bucket| {
         spare.resize(bucket.len(), 0);
         count_in(bucket, spare)
