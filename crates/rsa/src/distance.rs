@@ -124,7 +124,9 @@ impl Distance {
         let products = Products { seen, equal, panels, lengths, distance: self };
         let length = scale / seen.unit;
         match self {
-            Distance::Correlation | Distance::Cosine => products.upper(CLOSE, scale, |squared| (squared * scale * scale / 2.0).min(2.0)),
+            Distance::Correlation | Distance::Cosine => {
+                products.upper(CLOSE, scale, |squared| (squared * scale * scale / 2.0).min(2.0))
+            }
             Distance::Euclidean => products.upper(CLOSE_FOR_A_ROOT, scale, |squared| squared.sqrt() * length),
             Distance::SquaredEuclidean => products.upper(CLOSE, scale, |squared| squared * length * length),
         }
@@ -223,7 +225,12 @@ mod tests {
         let shape = (20..90_usize, 17..200_usize, 0..8_i32, 1..6_usize);
         shape.prop_flat_map(|(images, features, spread, rank)| {
             let number = || -1.0..1.0_f64;
-            let parts = (vec(number(), features), vec(number(), rank * features), vec(number(), images * rank), vec(0..images, images / 5));
+            let parts = (
+                vec(number(), features),
+                vec(number(), rank * features),
+                vec(number(), images * rank),
+                vec(0..images, images / 5),
+            );
             parts.prop_map(move |(common, shapes, weights, again)| {
                 let value = |image: usize, k: usize| {
                     let own: f64 = (0..rank).map(|r| weights[image * rank + r] * shapes[r * features + k]).sum();
@@ -264,7 +271,8 @@ mod tests {
                 return Ok(());
             }
             // a matrix to compare with: the same images by other features
-            let other: Vec<f64> = differences.iter().enumerate().map(|(k, d)| d / scale.max(1e-300) + (k * k % 97) as f64 / 50.0).collect();
+            let other: Vec<f64> =
+                differences.iter().enumerate().map(|(k, d)| d / scale.max(1e-300) + (k * k % 97) as f64 / 50.0).collect();
             let doubled: Vec<f64> = products.iter().map(|&d| f64::from(d)).collect();
             let [a, b] = [&doubled, &differences].map(|matrix| correlate(matrix, &other, Method::TauB));
             prop_assert_eq!(a.is_some(), b.is_some());

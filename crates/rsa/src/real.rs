@@ -3,11 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 
-use crate::{
-    buckets::Key,
-    product::Tile,
-    ranking::order_of_doubles,
-};
+use crate::{buckets::Key, product::Tile, ranking::order_of_doubles};
 
 /// A number of patterns or dissimilarities: `f32` or `f64`, and no other type.
 pub trait Real: Copy + PartialOrd + PartialEq + Default + Debug + Display + Into<f64> + Send + Sync + Sealed + 'static {

@@ -2,14 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{
-    distance::Distance,
-    panels::Panels,
-    patterns::Patterns,
-    product::upper_of,
-    real::Real,
-    seen::Seen,
-};
+use crate::{distance::Distance, panels::Panels, patterns::Patterns, product::upper_of, real::Real, seen::Seen};
 
 /// A run of so many products of numbers of this size has sums below 2^24, which single precision holds exactly.
 const LARGEST: f64 = 256.0;
@@ -46,7 +39,8 @@ impl Exact {
         }
         let as_is = Seen::by(Distance::Euclidean, patterns);
         let panels = Panels::of_images(&as_is, |_, value| value as f32);
-        let [sums, squares] = [panels.sums(), panels.squared_lengths()].map(|all| all.into_iter().map(|sum| sum as i128).collect());
+        let [sums, squares] =
+            [panels.sums(), panels.squared_lengths()].map(|all| all.into_iter().map(|sum| sum as i128).collect());
         Some(Exact { panels, features: patterns.features as i128, sums, squares })
     }
 

@@ -72,17 +72,23 @@ fn nearly_equal_patterns_keep_their_ranks() {
 fn patterns_of_one_shape_are_equal() {
     for (features, multiples) in [(4, 4), (16, 9), (64, 30), (1000, 12)] {
         let shape = normal(features, 3);
-        let rows = noise(multiples, 5).into_iter().map(|m| f64::from(m) + 0.3).map(|m| shape.iter().map(|v| (v * m) as f32).collect());
+        let rows =
+            noise(multiples, 5).into_iter().map(|m| f64::from(m) + 0.3).map(|m| shape.iter().map(|v| (v * m) as f32).collect());
         let mut rows: Vec<Vec<f32>> = rows.collect();
         rows.push(normal(features, 4).iter().map(|&v| v as f32).collect());
         let backwards: Vec<f32> = rows.iter().flat_map(|row| row.iter().rev().copied()).collect();
         for distance in [Distance::Correlation, Distance::Cosine] {
-            let [forwards, backwards] = [&rows.concat(), &backwards].map(|v| Rdm::<f32>::of(v, features, distance).expect("in order"));
+            let [forwards, backwards] =
+                [&rows.concat(), &backwards].map(|v| Rdm::<f32>::of(v, features, distance).expect("in order"));
             let zeros = forwards.upper().iter().filter(|&&d| d == 0.0).count();
             assert_eq!(zeros, multiples * (multiples - 1) / 2, "{distance}, {features} features");
             let others: Vec<f32> = forwards.upper().iter().copied().filter(|&d| d != 0.0).collect();
             assert!(others.iter().all(|&d| d == others[0] && d > 0.1), "all multiples are as far from the other: {others:?}");
-            assert_eq!(correlate(forwards.upper(), backwards.upper(), Method::TauB), Some(1.0), "{distance}, {features} features");
+            assert_eq!(
+                correlate(forwards.upper(), backwards.upper(), Method::TauB),
+                Some(1.0),
+                "{distance}, {features} features"
+            );
         }
     }
 }
@@ -129,7 +135,8 @@ fn check_ratios(values: &[f32], features: usize) {
     let mut ratios = Vec::new();
     for i in 0..rows.len() {
         for j in i + 1..rows.len() {
-            let (ab, variances) = (covariance(&rows[i], &rows[j]), covariance(&rows[i], &rows[i]) * covariance(&rows[j], &rows[j]));
+            let (ab, variances) =
+                (covariance(&rows[i], &rows[j]), covariance(&rows[i], &rows[i]) * covariance(&rows[j], &rows[j]));
             if variances > 0 {
                 ratios.push((ab * ab.abs(), variances, rdm.get(i, j).expect("defined")));
             }

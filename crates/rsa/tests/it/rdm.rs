@@ -153,6 +153,9 @@ fn patterns_out_of_order_are_refused() {
         "some patterns are further apart than single precision can say (3.4e38); scale the values down, or ask for double precision"
     );
     let close = PatternsError::TooClose { least: f64::MIN_POSITIVE };
-    assert_eq!(close.to_string(), "some patterns are closer together than double precision can say (2.2e-308); scale the values up");
+    assert_eq!(
+        close.to_string(),
+        "some patterns are closer together than double precision can say (2.2e-308); scale the values up"
+    );
     assert_eq!(error(&vec![0.0; 65_537], 1), PatternsError::TooManyImages { images: 65_537 });
 }
