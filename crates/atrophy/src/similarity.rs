@@ -54,8 +54,8 @@ pub struct CompareRequest {
     /// tau-b, tau-a, rho-a, spearman, pearson, cosine, or linear-cka.
     #[arg(long, value_name = "METHOD", default_value = "tau-b", value_parser = asked_method)]
     method: Asked,
-    /// Resample the images so often, at least 20 times, for a 95 % interval.
-    #[arg(long, value_name = "RESAMPLES", value_parser = clap::value_parser!(u32).range(20..))]
+    /// Resample the images (ten at least) so often, at least 40 times, for a 95 % interval.
+    #[arg(long, value_name = "RESAMPLES", value_parser = clap::value_parser!(u32).range(40..))]
     bootstrap: Option<u32>,
     /// Seed of the resampling.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
@@ -207,7 +207,8 @@ impl CompareRequest {
         }
         // ranks of both, and what sorts them
         memory::refuse_beyond(a.upper().len() as u64 * 16, "the comparison")?;
-        let interval = self.bootstrap.map(|resamples| (resamples, bootstrap(&a, &b, method, resamples as usize, self.seed)));
+        let found = self.bootstrap.map(|resamples| bootstrap(&a, &b, method, resamples as usize, self.seed)).transpose();
+        let bootstrap = found.or_trouble(Exit::Data, || format!("{} and {}", self.a, self.b))?;
         let images = a.images();
         let similarity = Prepared::new(a).similarity(&b, method);
         let mut text = format!("{} {method}, {} pairs of {images} images", value(similarity.value), similarity.pairs_used);
@@ -218,14 +219,16 @@ impl CompareRequest {
             "value": similarity.value, "method": method, "images": images, "n": similarity.pairs_used,
             "pairs_used": similarity.pairs_used, "pairs_left_out": similarity.pairs_left_out,
         });
-        if let Some((resamples, sure)) = interval {
-            let (low, high) = (value(sure.lower), value(sure.upper));
-            let undefined = if sure.undefined > 0 { format!(", {} of them undefined", sure.undefined) } else { String::new() };
-            let seed = self.seed;
-            text += &format!(
-                "\n95 % interval {low} to {high}, bootstrap over images ({resamples} resamples{undefined}, seed {seed})"
-            );
-            object["interval"] = json!({ "lower": sure.lower, "upper": sure.upper, "resamples": resamples, "undefined": sure.undefined, "seed": self.seed });
+        if let Some(sure) = bootstrap {
+            let (resamples, undefined, seed) = (sure.similarities.len(), sure.undefined, self.seed);
+            let interval = match sure.interval {
+                Some([lower, upper]) => format!("95 % interval {lower:.6} to {upper:.6}"),
+                None => "no 95 % interval".to_owned(),
+            };
+            let left = if undefined > 0 { format!(", {undefined} of them undefined") } else { String::new() };
+            text += &format!("\n{interval}, bootstrap over images ({resamples} resamples{left}, seed {seed})");
+            let [lower, upper] = [0, 1].map(|end| sure.interval.map(|ends| ends[end]));
+            object["interval"] = json!({ "lower": lower, "upper": upper, "resamples": resamples, "undefined": undefined, "seed": seed });
         }
         Ok(Told { text, object })
     }

@@ -12,74 +12,54 @@ use crate::{
 /// Up to so many products (pairs of images x features) cost little even in double precision.
 const LITTLE: usize = 1 << 30;
 
-/// Blocks whose sums are kept until they are added up, some 4 megabytes.
-const BLOCKS: usize = 1 << 10;
-
 /// Of `K = X Xᵀ` and `L = Y Yᵀ`, with each feature's mean taken away: the sums of the products of all entries, `Σ K K`, `Σ K L`, `Σ L L`.
 /// (HSIC as Gretton 2005 estimates it is this divided by (n-1)².)
 pub(crate) fn plain<T: Real>(x: &Centred<'_, T>, y: &Centred<'_, T>) -> [f64; 3] {
-    if x.images() < x.features().max(y.features()) { by_images(x, y) } else { by_features::<T, f32>(x, y) }
+    if x.images() < x.features().max(y.features()) {
+        by_pairs::<T, f32>(x, y, |[k, l], _| [k.dot(k), k.dot(l), l.dot(l)])
+    } else {
+        by_features::<T, f32>(x, y)
+    }
 }
 
-/// From products of images.
-fn by_images<T: Real>(x: &Centred<'_, T>, y: &Centred<'_, T>) -> [f64; 3] {
-    of_both(
-        x,
-        y,
-        |centred| centred.by_images::<f32>(),
-        |a, b| {
-            let square = |block: &mut Block, (top, left)| {
-                block.fill(f32::ADD_PRODUCTS, a, top, a, left);
-                if std::ptr::eq(a, b) {
-                    return block.dot(block);
-                }
-                let mut other = Block::new();
-                other.fill(f32::ADD_PRODUCTS, b, top, b, left);
-                block.dot(&other)
-            };
-            sum_over(a.vectors, b.vectors, true, square)
-        },
-    )
-}
-
-/// The same numbers from products of features, as `|Xᵀ X|²`, `|Xᵀ Y|²` and `|Yᵀ Y|²`.
+/// The same from products of features, as `|Xᵀ X|²`, `|Xᵀ Y|²` and `|Yᵀ Y|²`. The same three where x and y are one.
 fn by_features<T: Real, N: Real>(x: &Centred<'_, T>, y: &Centred<'_, T>) -> [f64; 3] {
-    of_both(
-        x,
-        y,
-        |centred| centred.by_features::<N>(),
-        |a, b| {
-            let square = |block: &mut Block, (top, left)| {
-                block.fill(N::ADD_PRODUCTS, a, top, b, left);
-                block.dot(block)
-            };
-            sum_over(a.vectors, b.vectors, std::ptr::eq(a, b), square)
-        },
-    )
+    let of_x = x.by_features::<N>();
+    if std::ptr::eq(x, y) {
+        return [sum_of_squares(&of_x, &of_x); 3];
+    }
+    let of_y = y.by_features::<N>();
+    [sum_of_squares(&of_x, &of_x), sum_of_squares(&of_x, &of_y), sum_of_squares(&of_y, &of_y)]
 }
 
-/// `sum` of the panels of x with themselves, of x with y, and of y with themselves. The same three where x and y are one.
-fn of_both<T: Real, N: Real>(
+/// The sum of the squared products of each vector of `a` with each of `b`.
+fn sum_of_squares<N: Real>(a: &Panels<N>, b: &Panels<N>) -> f64 {
+    let is_symmetric = std::ptr::eq(a, b);
+    let corners: Vec<_> = corners(a.vectors, b.vectors).filter(|(top, left)| !is_symmetric || top <= left).collect();
+    let of_block = |block: &mut Block, (top, left)| {
+        block.fill(N::ADD_PRODUCTS, a, top, b, left);
+        block.dot(block) * if is_symmetric && top < left { 2.0 } else { 1.0 }
+    };
+    let sums: Vec<f64> = corners.into_par_iter().map_init(Block::new, of_block).collect();
+    sums.into_iter().sum()
+}
+
+/// Adds up `sums` of all blocks of `K` and `L`, from products of images; those above the diagonal twice in place of those below.
+fn by_pairs<T: Real, N: Real>(
     x: &Centred<'_, T>,
     y: &Centred<'_, T>,
-    panels: impl Fn(&Centred<'_, T>) -> Panels<N>,
-    sum: impl Fn(&Panels<N>, &Panels<N>) -> f64,
+    sums: impl Fn([&Block; 2], (usize, usize)) -> [f64; 3] + Sync,
 ) -> [f64; 3] {
-    let of_x = panels(x);
-    if std::ptr::eq(x, y) {
-        return [sum(&of_x, &of_x); 3];
-    }
-    let of_y = panels(y);
-    [sum(&of_x, &of_x), sum(&of_x, &of_y), sum(&of_y, &of_y)]
-}
-
-/// Adds up `of_block` of all blocks; of a symmetric product, those above the diagonal twice in place of those below.
-fn sum_over(rows: usize, columns: usize, symmetric: bool, of_block: impl Fn(&mut Block, (usize, usize)) -> f64 + Sync) -> f64 {
-    let corners: Vec<_> = corners(rows, columns).filter(|(top, left)| !symmetric || top <= left).collect();
-    let sums: Vec<f64> = (corners.into_par_iter())
-        .map_init(Block::new, |block, (top, left)| of_block(block, (top, left)) * if symmetric && top < left { 2.0 } else { 1.0 })
-        .collect();
-    sums.into_iter().sum()
+    let panels = [x, y].map(|centred| centred.by_images::<N>());
+    let corners: Vec<_> = corners(x.images(), x.images()).filter(|(top, left)| top <= left).collect();
+    let of_blocks = |blocks: &mut [Block; 2], (top, left)| {
+        for (block, panels) in blocks.iter_mut().zip(&panels) {
+            block.fill(N::ADD_PRODUCTS, panels, top, panels, left);
+        }
+        sums(blocks.each_ref(), (top, left)).map(|sum| sum * if top < left { 2.0 } else { 1.0 })
+    };
+    let parts: Vec<[f64; 3]> = corners.into_par_iter().map_init(|| [Block::new(), Block::new()], of_blocks).collect();
+    parts.into_iter().fold([0.0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])
 }
 
 /// The unbiased estimates of HSIC (Song 2012), and what rounding alone may make of them where they are 0.
@@ -101,7 +81,7 @@ impl Unbiased {
     /// Where patterns have many features, nearly all of `K` and `L` is on their diagonals, which the estimate leaves out; its three terms are
     /// then large and nearly cancel. So it is computed as the sum of products of the *U-centred* matrices (Székely and Rizzo 2014), which is
     /// the same number: `n(n-3) HSIC1 = Σ_{i≠j} U_ij V_ij`, with `U_ij = K_ij - (r_i + r_j) / (n-2) + t / ((n-1)(n-2))`, the sums `r`
-    /// of the rows of K without its diagonal, and their sum `t`. As the features have no mean, `r_i = -K_ii` but for rounding.
+    /// of the rows of K without its diagonal, and their sum `t`. As the features have no mean, `r_i = -K_ii`.
     pub(crate) fn of<T: Real>(x: &Centred<'_, T>, y: &Centred<'_, T>) -> Unbiased {
         let (images, [p, q]) = (x.images(), [x.features(), y.features()]);
         let [x_trace, y_trace] = [x, y].map(|centred| centred.squared_lengths.iter().sum::<f64>());
@@ -112,11 +92,12 @@ impl Unbiased {
         let quickly = if 4 * (p + q) <= images {
             Some(by_centred_features(x, y)).filter(|sums| is_clear(sums, [1e-8; 2]))
         } else if images.saturating_mul(images) / 2 > LITTLE / (p + q) {
-            Some(by_pairs::<T, f32>(x, y)).filter(|sums| is_clear(sums, [p, q].map(|features| 0.06 / features as f64)))
+            Some(by_u_centred_pairs::<T, f32>(x, y)).filter(|sums| is_clear(sums, [p, q].map(|features| 0.06 / features as f64)))
         } else {
             None
         };
-        let [xx, xy, yy] = quickly.unwrap_or_else(|| by_pairs::<T, f64>(x, y)).map(|sum| sum / (images * (images - 3)) as f64);
+        let [xx, xy, yy] =
+            quickly.unwrap_or_else(|| by_u_centred_pairs::<T, f64>(x, y)).map(|sum| sum / (images * (images - 3)) as f64);
         let by_rounding = |trace: f64| (64.0 * f64::ROUNDING * trace).powi(2) / (images * (images - 3)) as f64;
         Unbiased { xx, xy, yy, xx_by_rounding: by_rounding(x_trace), yy_by_rounding: by_rounding(y_trace) }
     }
@@ -134,73 +115,29 @@ fn by_centred_features<T: Real>(x: &Centred<'_, T>, y: &Centred<'_, T>) -> [f64;
     [unbiased(xx, x, x), unbiased(xy, x, y), unbiased(yy, y, y)]
 }
 
-/// The same from the products of all pairs of images, block by block. No matrix of all pairs is kept.
-fn by_pairs<T: Real, N: Real>(x: &Centred<'_, T>, y: &Centred<'_, T>) -> [f64; 3] {
+/// The same from the products of all pairs of images. No matrix of all pairs is kept.
+fn by_u_centred_pairs<T: Real, N: Real>(x: &Centred<'_, T>, y: &Centred<'_, T>) -> [f64; 3] {
     let images = x.images();
-    let sides = [x, y].map(|centred| Side { panels: centred.by_images::<N>(), shifts: shifts(&centred.squared_lengths) });
-    let corners: Vec<_> = corners(images, images).filter(|(top, left)| top <= left).collect();
-    let mut sums = [0.0; 3];
-    // what rounding has left of the sums of rows
-    let mut rows = [(); 2].map(|()| vec![0.0; images]);
-    for corners in corners.chunks(BLOCKS) {
-        let new = || [Block::new(), Block::new()];
-        let parts: Vec<Part> = corners.par_iter().map_init(new, |blocks, &corner| Part::of(blocks, &sides, corner)).collect();
-        for (part, (top, left)) in parts.iter().zip(corners) {
-            sums.iter_mut().zip(part.sums).for_each(|(sum, part)| *sum += 2.0 * part);
-            for (rows, [of_rows, of_columns]) in rows.iter_mut().zip(&part.rows) {
-                rows[*top..].iter_mut().zip(of_rows).for_each(|(sum, part)| *sum += part);
-                rows[*left..].iter_mut().zip(of_columns).for_each(|(sum, part)| *sum += part);
+    let [u_shifts, v_shifts] = [x, y].map(|centred| shifts(&centred.squared_lengths));
+    by_pairs::<T, N>(x, y, |[k, l], (top, left)| {
+        let mut sums = [0.0; 3];
+        for i in top..images.min(top + SIDE) {
+            let (k, l) = (k.row(i - top), l.row(i - top));
+            for j in (left..images.min(left + SIDE)).filter(|&j| j != i) {
+                let u = k[j - left] + (u_shifts[i] + u_shifts[j]);
+                let v = l[j - left] + (v_shifts[i] + v_shifts[j]);
+                sums = [sums[0] + u * u, sums[1] + u * v, sums[2] + v * v];
             }
         }
-    }
-    let n = images as f64;
-    let rest = |a: &[f64], b: &[f64]| {
-        let product: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-        a.iter().sum::<f64>() * b.iter().sum::<f64>() / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * product
-    };
-    let [u, v] = &rows;
-    [sums[0] + rest(u, u), sums[1] + rest(u, v), sums[2] + rest(v, v)]
+        sums
+    })
 }
 
-/// One of the two sets.
-struct Side<N> {
-    panels: Panels<N>,
-    /// `U_ij` is `K_ij` with those of i and j added.
-    shifts: Vec<f64>,
-}
-
+/// `U_ij` is `K_ij` with those of i and j added.
 fn shifts(squared_lengths: &[f64]) -> Vec<f64> {
     let n = squared_lengths.len() as f64;
     let of_all = squared_lengths.iter().sum::<f64>() / (n - 1.0) / 2.0;
     squared_lengths.iter().map(|length| (length - of_all) / (n - 2.0)).collect()
-}
-
-/// What the pairs i < j of one block add.
-struct Part {
-    sums: [f64; 3],
-    /// For either side the sums of the block's rows, and of its columns.
-    rows: [[Vec<f64>; 2]; 2],
-}
-
-impl Part {
-    fn of<N: Real>(blocks: &mut [Block; 2], sides: &[Side<N>; 2], (top, left): (usize, usize)) -> Part {
-        for (block, side) in blocks.iter_mut().zip(sides) {
-            block.fill(N::ADD_PRODUCTS, &side.panels, top, &side.panels, left);
-        }
-        let images = sides[0].shifts.len();
-        let mut part = Part { sums: [0.0; 3], rows: [(); 2].map(|()| [(); 2].map(|()| vec![0.0; SIDE])) };
-        for i in top..images.min(top + SIDE) {
-            for j in left.max(i + 1)..images.min(left + SIDE) {
-                let [u, v] = [0, 1].map(|k| blocks[k].row(i - top)[j - left] + (sides[k].shifts[i] + sides[k].shifts[j]));
-                part.sums.iter_mut().zip([u * u, u * v, v * v]).for_each(|(sum, product)| *sum += product);
-                for (rows, value) in part.rows.iter_mut().zip([u, v]) {
-                    rows[0][i - top] += value;
-                    rows[1][j - left] += value;
-                }
-            }
-        }
-        part
-    }
 }
 
 #[cfg(test)]
@@ -240,7 +177,7 @@ mod tests {
         fn three_ways_agree(([x, y], features) in sets()) {
             let check = |values, features| Patterns::check(values, features).expect("in order");
             let [x, y] = [Centred::of(check(&x[..], features[0])), Centred::of(check(&y[..], features[1]))];
-            let right = by_pairs::<f64, f64>(&x, &y);
+            let right = by_u_centred_pairs::<f64, f64>(&x, &y);
             let [x_trace, y_trace] = [&x, &y].map(|set| set.squared_lengths.iter().sum::<f64>());
             // with few images of few features what is left may be next to nothing
             prop_assume!(right[0] > 1e-12 * x_trace.powi(2) && right[2] > 1e-12 * y_trace.powi(2));
@@ -250,7 +187,7 @@ mod tests {
                 prop_assert!((ratio(ours) - ratio(right)).abs() < 1e-7, "by features {ours:?}, {right:?}");
             }
             if is_clear(features.map(|features| 0.06 / features as f64)) {
-                let ours = by_pairs::<f64, f32>(&x, &y);
+                let ours = by_u_centred_pairs::<f64, f32>(&x, &y);
                 prop_assert!((ratio(ours) - ratio(right)).abs() < 1e-6, "in single precision {ours:?}, {right:?}");
             }
         }
@@ -267,7 +204,7 @@ mod tests {
             };
             let [x, y] = [set(0), set(images * features)];
             let [x, y] = [&x, &y].map(|values| Centred::of(Patterns::check(&values[..], features).expect("in order")));
-            let [single, double] = [by_pairs::<f64, f32>(&x, &y), by_pairs::<f64, f64>(&x, &y)];
+            let [single, double] = [by_u_centred_pairs::<f64, f32>(&x, &y), by_u_centred_pairs::<f64, f64>(&x, &y)];
             assert!((ratio(single) - ratio(double)).abs() < 1e-6, "{images}, {features}: {} {}", ratio(single), ratio(double));
             let trace: f64 = x.squared_lengths.iter().sum();
             assert!(single[0] > 0.06 / features as f64 * trace * trace, "clear enough");

@@ -93,16 +93,35 @@ fn matrices_are_compared_whole_or_condensed() {
         (&1.0.into(), &15.into(), &"tau-b".into(), &0.into())
     );
     for method in ["tau-a", "rho-a", "spearman", "pearson", "cosine"] {
-        let told = json(&toy, &format!("compare correlation.npy euclidean.npy --method {method} --bootstrap 50 --json"));
-        let (value, low, high) = (&told["value"], &told["interval"]["lower"], &told["interval"]["upper"]);
-        assert!(value.as_f64().is_some_and(|value| value.abs() <= 1.0), "{method}: {told}");
-        assert!(low.as_f64() <= high.as_f64(), "{method}: {told}");
+        let told = json(&toy, &format!("compare correlation.npy euclidean.npy --method {method} --json"));
+        assert!(told["value"].as_f64().is_some_and(|value| value.abs() <= 1.0), "{method}: {told}");
     }
     assert_eq!(
         json(&toy, "compare a.npy fortran.npy --method linear-cka --json")["value"].as_f64().map(|cka| (cka - 1.0).abs() < 1e-6),
         Some(true)
     );
     insta::assert_snapshot!(toy.atrophy("compare correlation.npy square.npy").done().out, @"1.000000 tau-b, 15 pairs of 6 images");
+}
+
+#[test]
+fn intervals_are_of_ten_images_or_more() {
+    let toy = toy();
+    let images = |n: usize| (0..n).flat_map(|i| (0..FEATURES).map(move |f| ((i * 7919 + f * f * 31 + i * i) % 101) as f32));
+    let bytes = |values: &mut dyn Iterator<Item = f32>| values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
+    for n in [3, 12] {
+        toy.write(&format!("x{n}.npy"), npy("<f4", false, &[n, FEATURES], &bytes(&mut images(n))));
+        toy.write(&format!("y{n}.npy"), npy("<f4", false, &[n, FEATURES], &bytes(&mut images(n).map(|x| (x * 7.0) % 83.0 + x))));
+        for name in ["x", "y"] {
+            let _ = toy.atrophy(&format!("rdm {name}{n}.npy -o {name}{n}.rdm.npy")).done();
+        }
+    }
+    for method in ["tau-b", "tau-a", "rho-a", "spearman", "pearson", "cosine"] {
+        let told = json(&toy, &format!("compare x12.rdm.npy y12.rdm.npy --method {method} --bootstrap 50 --json"));
+        let (low, high) = (&told["interval"]["lower"], &told["interval"]["upper"]);
+        assert!(low.as_f64().is_some() && low.as_f64() < high.as_f64(), "{method}: {told}");
+        let few = toy.atrophy(&format!("compare x3.rdm.npy y3.rdm.npy --method {method} --bootstrap 1000")).refused();
+        assert!(few.contains("3 images") && few.contains("at least 10"), "{method}: {few}");
+    }
 }
 
 #[test]
