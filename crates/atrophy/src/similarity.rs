@@ -228,7 +228,8 @@ impl CompareRequest {
             let left = if undefined > 0 { format!(", {undefined} of them undefined") } else { String::new() };
             text += &format!("\n{interval}, bootstrap over images ({resamples} resamples{left}, seed {seed})");
             let [lower, upper] = [0, 1].map(|end| sure.interval.map(|ends| ends[end]));
-            object["interval"] = json!({ "lower": lower, "upper": upper, "resamples": resamples, "undefined": undefined, "seed": seed });
+            object["interval"] =
+                json!({ "lower": lower, "upper": upper, "resamples": resamples, "undefined": undefined, "seed": seed });
         }
         Ok(Told { text, object })
     }

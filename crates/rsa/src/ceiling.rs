@@ -51,10 +51,10 @@ pub enum CeilingError {
 /// `upper = mean over i of s(R_i, pool of all)` is too high, because each matrix is part of the pool, which is fitted to all; `lower = mean over i of
 /// s(R_i, pool of all but i)` is too low, because a pool of fewer matrices is noisier than the truth. Matrices are pooled as it suits the
 /// method: with `s` the cosine the mean of the matrices, each divided by the root of its mean square; with Pearson's correlation
-/// the mean of the z-scores; with rank correlations the mean of the ranks, tied ones sharing theirs. For Spearman's rho and rho-a, Pearson and the
-/// cosine no other matrix has a higher mean similarity with all than this pool (Nili 2014, Schütt 2023). For the taus it is an
-/// approximation: the best matrix is a ranking that no one knows how to find quickly, and the true upper bound is somewhat
-/// higher. (Package rsatoolbox does the same, and warns of it.)
+/// the mean of the z-scores; with rank correlations the mean of the ranks, tied ones sharing theirs. For rho-a, Pearson and the
+/// cosine no other matrix has a higher mean similarity with all than this pool (Schütt 2023); for Spearman no other one without ties,
+/// where the given ones have none. For the taus it is an approximation: the best matrix is a ranking that no one knows how to find
+/// quickly, and the true upper bound is somewhat higher. (Package rsatoolbox pools likewise, and warns of it.)
 ///
 /// Pairs of images that are undefined in any matrix are left out of all, and counted. With fewer than about five matrices both bounds are
 /// themselves very uncertain, which a caller should say.

@@ -13,7 +13,6 @@ use crate::{
 const LITTLE: usize = 1 << 30;
 
 /// Of `K = X Xᵀ` and `L = Y Yᵀ`, with each feature's mean taken away: the sums of the products of all entries, `Σ K K`, `Σ K L`, `Σ L L`.
-/// (HSIC as Gretton 2005 estimates it is this divided by (n-1)².)
 pub(crate) fn plain<T: Real>(x: &Centred<'_, T>, y: &Centred<'_, T>) -> [f64; 3] {
     if x.images() < x.features().max(y.features()) {
         by_pairs::<T, f32>(x, y, |[k, l], _| [k.dot(k), k.dot(l), l.dot(l)])
@@ -50,7 +49,7 @@ fn by_pairs<T: Real, N: Real>(
     y: &Centred<'_, T>,
     sums: impl Fn([&Block; 2], (usize, usize)) -> [f64; 3] + Sync,
 ) -> [f64; 3] {
-    let panels = [x, y].map(|centred| centred.by_images::<N>());
+    let panels = [x, y].map(Centred::by_images::<N>);
     let corners: Vec<_> = corners(x.images(), x.images()).filter(|(top, left)| top <= left).collect();
     let of_blocks = |blocks: &mut [Block; 2], (top, left)| {
         for (block, panels) in blocks.iter_mut().zip(&panels) {

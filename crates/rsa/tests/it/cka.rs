@@ -196,7 +196,7 @@ fn every_shape() {
 fn equal_patterns_are_undefined() {
     assert_eq!(linear_cka((&[1.0, 2.0, 1.0, 2.0], 2), (&[1.0, 2.0], 1)), Ok(None));
     for images in 1..40 {
-        let equal: Vec<f64> = (0..images).flat_map(|_| [0.1, 1.0 / 3.0, 1e-7, 12345.678_9, 1e300]).collect();
+        let equal: Vec<f64> = (0..images).flat_map(|_| [0.1, 1.0 / 3.0, 1e-7, 12_345.678_9, 1e300]).collect();
         let other = normal(images * 3, 5);
         assert_eq!(linear_cka((&equal, 5), (&other, 3)), Ok(None), "{images} images");
         assert_eq!(linear_cka((&other, 3), (&equal, 5)), Ok(None), "{images} images");
