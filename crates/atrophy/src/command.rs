@@ -8,7 +8,7 @@ use crate::care::{CheckRequest, CleanRequest, MergeRequest, StatusRequest};
 use crate::door::StudyArguments;
 use crate::run::Run;
 use crate::screen::Screen;
-use crate::similarity::{CompareRequest, RdmRequest};
+use crate::similarity::{CeilingRequest, CompareRequest, RdmRequest};
 use crate::trouble::{Exit, Result, Trouble};
 use crate::{bench, list, output, process, report};
 
@@ -53,8 +53,10 @@ enum Request {
     },
     /// The dissimilarity matrix of anybody's activations, from any framework.
     Rdm(RdmRequest),
-    /// How alike two dissimilarity matrices (or, by linear-cka, two sets of activations) are.
+    /// How alike two dissimilarity matrices (or, by CKA, two sets of activations) are.
     Compare(CompareRequest),
+    /// How alike to a set of dissimilarity matrices, such as those of healthy networks, anything can be.
+    NoiseCeiling(CeilingRequest),
     /// Measure our own speed.
     #[command(subcommand)]
     Bench(Bench),
@@ -130,6 +132,7 @@ impl Atrophy {
             Request::List { json } => output::say(json, list::text, list::json),
             Request::Rdm(rdm) => rdm.carry_out()?.say(rdm.json),
             Request::Compare(compare) => compare.carry_out()?.say(compare.json),
+            Request::NoiseCeiling(ceiling) => ceiling.carry_out()?.say(ceiling.json),
             Request::Bench(Bench::Train(train)) => {
                 let json = train.json;
                 let measured = train.measure()?;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Pairs along the side of a block. Its sums, and the runs of the panels it reads, fit in a second-level cache.
-const SIDE: usize = 128;
+pub(crate) const SIDE: usize = 128;
 
 /// So much depth is multiplied before its sums are added to others: short runs keep the rounding of f32 sums small.
 const RUN: usize = 256;
@@ -49,7 +49,7 @@ impl Block {
     }
 
     /// One row of sums.
-    fn row(&self, i: usize) -> &[f64] {
+    pub(crate) fn row(&self, i: usize) -> &[f64] {
         &self.sums[i * SIDE..(i + 1) * SIDE]
     }
 

@@ -153,9 +153,9 @@ fn rank_run(values: &[f64], places: &[u32], run: &[u32], mut tell: impl FnMut(u3
     let mut sorted: Vec<(f64, u32)> = run.iter().map(|&entry| (values[places[number(entry)] as usize], entry)).collect();
     let by_value = |a: &(f64, u32), b: &(f64, u32)| a.0.partial_cmp(&b.0).expect("NaN has no place in an order");
     if sorted.len() < MANY {
-        sorted.sort_unstable_by(by_value)
+        sorted.sort_unstable_by(by_value);
     } else {
-        sorted.par_sort_unstable_by(by_value)
+        sorted.par_sort_unstable_by(by_value);
     }
     let mut smaller = 0;
     for same in sorted.chunk_by(|a, b| a.0 == b.0) {

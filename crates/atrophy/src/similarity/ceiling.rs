@@ -1,1 +1,97 @@
-//! `atrophy noise-ceiling`: how alike any model could be to a set of matrices.
+//! `atrophy noise-ceiling`: how alike to a set of matrices anything can be, as unlike as these are among themselves.
+
+use rsa::{Method, Rdm, noise_ceiling};
+use serde_json::json;
+
+use super::compare::method;
+use super::matrices::{Held, Matrices};
+use super::side::check_belong;
+use super::{Told, place, value};
+use crate::arrays::Place;
+use crate::memory;
+use crate::trouble::{Exit, OrTrouble, Result, Trouble};
+
+/// With fewer subjects than these the bounds are very uncertain themselves.
+const FEW: usize = 5;
+
+/// How alike to a set of matrices, such as those of healthy networks, anything can be (Nili 2014).
+///
+/// The upper bound is the mean similarity of each matrix with all pooled, the lower bound that with all others pooled. A model or a network
+/// whose similarity lies between the two is as alike to them as they are to each other.
+#[derive(Debug, clap::Args)]
+pub struct CeilingRequest {
+    /// Dissimilarity matrices over the same images: a file each, or a stack of them.
+    #[arg(required = true, value_parser = place())]
+    matrices: Vec<Place>,
+    /// tau-b, tau-a, rho-a, spearman, pearson or cosine.
+    #[arg(long, value_name = "METHOD", default_value = "tau-b", value_parser = method)]
+    method: Method,
+    /// Take them together even if the files beside them say that their rows are different images.
+    #[arg(long)]
+    regardless: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl CeilingRequest {
+    /// Finds both bounds.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or they do not belong together, or they are fewer than two.
+    pub fn carry_out(&self) -> Result<Told> {
+        let mut warnings = Vec::new();
+        let read: Result<Vec<Matrices>> = self.matrices.iter().map(|place| Matrices::read(place, &mut warnings)).collect();
+        let read = read?;
+        self.check_belong(&read, &mut warnings)?;
+        match read.iter().any(Matrices::are_doubles) {
+            false => self.told::<f32>(read, warnings),
+            true => self.told::<f64>(read, warnings),
+        }
+    }
+
+    /// Each with the first of which something is said.
+    fn check_belong(&self, read: &[Matrices], warnings: &mut Vec<String>) -> Result<()> {
+        let mut known = read.iter().filter_map(|matrices| Some((matrices.side.as_ref()?, matrices.name(0))));
+        let Some((first, first_name)) = known.next() else { return Ok(()) };
+        for (side, name) in known {
+            match check_belong((first, &first_name), (side, &name), warnings) {
+                Err(refusal) if !self.regardless => {
+                    return Err(Trouble::new(Exit::Refused, format!("{refusal}; or take them together --regardless")));
+                }
+                Err(refusal) => warnings.push(refusal),
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn told<T: Held>(&self, read: Vec<Matrices>, mut warnings: Vec<String>) -> Result<Told> {
+        let taken: Result<Vec<Vec<(String, Rdm<T>)>>> = read.into_iter().map(|matrices| matrices.take(None)).collect();
+        let (names, rdms): (Vec<String>, Vec<Rdm<T>>) = taken?.into_iter().flatten().unzip();
+        memory::refuse_beyond(rdms[0].upper().len() as u64 * 50, "the noise ceiling")?;
+        let ceiling = noise_ceiling(&rdms, self.method).or_trouble(Exit::Data, || names.join(", "))?;
+        let (images, matrices, pairs) = (rdms[0].images(), ceiling.matrices, ceiling.pairs_used);
+        if matrices < FEW {
+            warnings.push(format!("{matrices} matrices say little of how unlike subjects are; {FEW} or more are usual"));
+        }
+        let left = match ceiling.pairs_left_out {
+            0 => String::new(),
+            left_out => format!(", {left_out} left out as undefined"),
+        };
+        let (method, low, high) = (self.method, value(ceiling.lower), value(ceiling.upper));
+        let known: Vec<f64> = ceiling.between.iter().flatten().copied().collect();
+        let mean = (known.len() == ceiling.between.len()).then(|| known.iter().sum::<f64>() / known.len() as f64);
+        let text = format!(
+            "{low} to {high} {method}, noise ceiling of {matrices} matrices ({pairs} pairs of {images} images{left}); by twos they are {} alike \
+             in the mean",
+            value(mean)
+        );
+        let object = json!({
+            "value": [ceiling.lower, ceiling.upper], "lower": ceiling.lower, "upper": ceiling.upper, "method": method, "images": images,
+            "n": matrices, "pairs_used": pairs, "pairs_left_out": ceiling.pairs_left_out, "between": ceiling.between,
+            "between_mean": mean, "matrices": names,
+        });
+        Ok(Told { text, object, warnings })
+    }
+}

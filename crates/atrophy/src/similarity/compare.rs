@@ -1,6 +1,6 @@
 //! `atrophy compare`: how alike two dissimilarity matrices, or two sets of activations, are.
 
-use rsa::{Method, Prepared, Rdm, Real, bootstrap, linear_cka};
+use rsa::{CkaError, Method, Prepared, Rdm, Real, bootstrap, linear_cka, linear_cka_minibatch, linear_cka_unbiased};
 use serde_json::{Value, json};
 
 use super::activations::Activations;
@@ -20,14 +20,18 @@ pub struct CompareRequest {
     /// Another over the same images.
     #[arg(value_parser = place())]
     b: Place,
-    /// tau-b, tau-a, rho-a, spearman, pearson, cosine, or linear-cka.
+    /// Of matrices tau-b, tau-a, rho-a, spearman, pearson or cosine; of activations linear-cka, linear-cka-unbiased, or
+    /// linear-cka-minibatch (that of package torch-cka).
     #[arg(long, value_name = "METHOD", default_value = "tau-b", value_parser = asked)]
     method: Asked,
     /// Of a stack only the matrix with this number, counted from 0; of two stacks I,J.
     #[arg(long, value_name = "I", value_delimiter = ',')]
     index: Vec<usize>,
-    /// Resample the images so often, at least 20 times, for a 95 % interval.
-    #[arg(long, value_name = "RESAMPLES", value_parser = clap::value_parser!(u32).range(20..))]
+    /// Images in a batch of linear-cka-minibatch, taken in their order [default: 256].
+    #[arg(long, value_name = "IMAGES", value_parser = clap::value_parser!(u32).range(4..))]
+    batch: Option<u32>,
+    /// Resample the images (ten at least) so often, at least 40 times, for a 95 % interval.
+    #[arg(long, value_name = "RESAMPLES", value_parser = clap::value_parser!(u32).range(40..))]
     bootstrap: Option<u32>,
     /// Seed of the resampling.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
@@ -45,18 +49,43 @@ pub struct CompareRequest {
 enum Asked {
     /// Of two dissimilarity matrices.
     Of(Method),
-    /// Linear centred kernel alignment of two sets of activations (Kornblith 2019).
-    LinearCka,
+    /// Of two sets of activations.
+    Align(Alignment),
 }
 
-/// What it is called.
-const LINEAR_CKA: &str = "linear-cka";
+/// Linear centred kernel alignment (CKA), in one of three ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alignment {
+    /// As Kornblith 2019 has it.
+    Plain,
+    /// Without bias, by Song's estimate of HSIC.
+    Unbiased,
+    /// By batches, as package torch-cka has it.
+    Minibatch,
+}
+
+impl Alignment {
+    const ALL: [Alignment; 3] = [Alignment::Plain, Alignment::Unbiased, Alignment::Minibatch];
+
+    /// What it is called on the command line, and for people.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Alignment::Plain => ("linear-cka", "linear CKA"),
+            Alignment::Unbiased => ("linear-cka-unbiased", "linear CKA, unbiased"),
+            Alignment::Minibatch => ("linear-cka-minibatch", "linear CKA by minibatches"),
+        }
+    }
+}
+
+/// Images in a batch where it is not said, as usual with torch-cka.
+const BATCH: u32 = 256;
 
 fn asked(name: &str) -> std::result::Result<Asked, String> {
-    if name == LINEAR_CKA {
-        return Ok(Asked::LinearCka);
+    if let Some(alignment) = Alignment::ALL.into_iter().find(|alignment| alignment.names().0 == name) {
+        return Ok(Asked::Align(alignment));
     }
-    method(name).map(Asked::Of).map_err(|choose| format!("{choose}, or {LINEAR_CKA}"))
+    let names = Alignment::ALL.map(|alignment| alignment.names().0).join(", ");
+    method(name).map(Asked::Of).map_err(|choose| format!("{choose}, {names}"))
 }
 
 /// A method by its name.
@@ -73,11 +102,14 @@ impl CompareRequest {
     pub fn carry_out(&self) -> Result<Told> {
         match self.method {
             Asked::Of(method) => self.compare(method),
-            Asked::LinearCka => self.align(),
+            Asked::Align(alignment) => self.align(alignment),
         }
     }
 
     fn compare(&self, method: Method) -> Result<Told> {
+        if self.batch.is_some() {
+            return Err(Trouble::new(Exit::Study, "--batch goes with linear-cka-minibatch"));
+        }
         let read = |place| {
             let mut warnings = Vec::new();
             Matrices::read(place, &mut warnings).map(|matrices| (matrices, warnings))
@@ -141,7 +173,7 @@ impl CompareRequest {
             let mut row = Vec::new();
             let reference = Prepared::new(a);
             for (b_name, b) in &b {
-                let (line, object) = self.of_two(method, &reference, b);
+                let (line, object) = self.of_two(method, (&a_name, &reference), (b_name, b))?;
                 lines.push(if is_one { line } else { format!("{a_name}, {b_name}: {line}") });
                 row.push(object["value"].clone());
                 objects.push(object);
@@ -159,7 +191,12 @@ impl CompareRequest {
     }
 
     /// The comparison of two matrices.
-    fn of_two<T: Real>(&self, method: Method, a: &Prepared<T>, b: &Rdm<T>) -> (String, Value) {
+    fn of_two<T: Real>(
+        &self,
+        method: Method,
+        (a_name, a): (&str, &Prepared<T>),
+        (b_name, b): (&str, &Rdm<T>),
+    ) -> Result<(String, Value)> {
         let similarity = a.similarity(b, method);
         let images = b.images();
         let mut text = format!("{} {method}, {} pairs of {images} images", value(similarity.value), similarity.pairs_used);
@@ -168,43 +205,66 @@ impl CompareRequest {
         }
         let mut object = json!({
             "value": similarity.value, "method": method, "images": images, "n": similarity.pairs_used,
-            "pairs_used": similarity.pairs_used, "pairs_left_out": similarity.pairs_left_out,
+            "pairs_used": similarity.pairs_used, "pairs_left_out": similarity.pairs_left_out, "a": a_name, "b": b_name,
         });
         if let Some(resamples) = self.bootstrap {
-            let sure = bootstrap(a.rdm(), b, method, resamples as usize, self.seed);
-            let (low, high) = (value(sure.lower), value(sure.upper));
-            let undefined = if sure.undefined > 0 { format!(", {} of them undefined", sure.undefined) } else { String::new() };
-            let seed = self.seed;
-            text += &format!(
-                "\n95 % interval {low} to {high}, bootstrap over images ({resamples} resamples{undefined}, seed {seed})"
-            );
-            object["interval"] = json!({ "lower": sure.lower, "upper": sure.upper, "resamples": resamples, "undefined": sure.undefined, "seed": self.seed });
+            let found = bootstrap(a.rdm(), b, method, resamples as usize, self.seed);
+            let sure = found.or_trouble(Exit::Data, || format!("{a_name} and {b_name}"))?;
+            let (resamples, undefined, seed) = (sure.similarities.len(), sure.undefined, self.seed);
+            let interval = match sure.interval {
+                Some([lower, upper]) => format!("95 % interval {lower:.6} to {upper:.6}"),
+                None => "no 95 % interval".to_owned(),
+            };
+            let left = if undefined > 0 { format!(", {undefined} of them undefined") } else { String::new() };
+            text += &format!("\n{interval}, bootstrap over images ({resamples} resamples{left}, seed {seed})");
+            let [lower, upper] = [0, 1].map(|end| sure.interval.map(|ends| ends[end]));
+            object["interval"] =
+                json!({ "lower": lower, "upper": upper, "resamples": resamples, "undefined": undefined, "seed": seed });
         }
-        (text, object)
+        Ok((text, object))
     }
 
-    fn align(&self) -> Result<Told> {
+    fn align(&self, alignment: Alignment) -> Result<Told> {
+        let (name, shown) = alignment.names();
         if self.bootstrap.is_some() || !self.index.is_empty() {
-            let message = "--bootstrap and --index go with dissimilarity matrices, not with CKA";
+            let message = format!("--bootstrap and --index go with dissimilarity matrices, not with {name}");
             return Err(Trouble::new(Exit::Study, message));
+        }
+        if self.batch.is_some() && alignment != Alignment::Minibatch {
+            return Err(Trouble::new(Exit::Study, "--batch goes with linear-cka-minibatch"));
         }
         let (a, b) = (Activations::read(&self.a)?, Activations::read(&self.b)?);
         let images = a.images;
-        memory::refuse_beyond(a.bytes() + b.bytes(), "the comparison")?;
+        memory::refuse_beyond(2 * (a.bytes() + b.bytes()), "the comparison")?;
         let doubles = |values: &Values| match values {
             Values::F32(values) => values.iter().map(|&value| f64::from(value)).collect(),
             Values::F64(values) => values.clone(),
         };
+        let batch = self.batch.unwrap_or(BATCH) as usize;
         let cka = match (&a.values, &b.values) {
-            (Values::F32(x), Values::F32(y)) => linear_cka((x, a.features), (y, b.features)),
-            (x, y) => linear_cka((&doubles(x), a.features), (&doubles(y), b.features)),
+            (Values::F32(x), Values::F32(y)) => aligned(alignment, (x, a.features), (y, b.features), batch),
+            (x, y) => aligned(alignment, (&doubles(x), a.features), (&doubles(y), b.features), batch),
         };
         let cka = cka.or_trouble(Exit::Data, || format!("{} and {}", self.a, self.b))?;
-        let text = format!("{} linear CKA, {images} images", value(cka));
-        Ok(Told {
-            text,
-            object: json!({ "value": cka, "method": LINEAR_CKA, "images": images, "n": images }),
-            warnings: Vec::new(),
-        })
+        let mut text = format!("{} {shown}, {images} images", value(cka));
+        let mut object = json!({ "value": cka, "method": name, "images": images, "n": images });
+        if alignment == Alignment::Minibatch {
+            text += &format!(" in batches of {batch}");
+            object["batch"] = batch.into();
+        }
+        Ok(Told { text, object, warnings: Vec::new() })
+    }
+}
+
+fn aligned<T: Real>(
+    alignment: Alignment,
+    x: (&[T], usize),
+    y: (&[T], usize),
+    batch: usize,
+) -> std::result::Result<Option<f64>, CkaError> {
+    match alignment {
+        Alignment::Plain => Ok(linear_cka(x, y)?),
+        Alignment::Unbiased => Ok(linear_cka_unbiased(x, y)?),
+        Alignment::Minibatch => linear_cka_minibatch(x, y, batch),
     }
 }

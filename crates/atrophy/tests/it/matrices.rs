@@ -284,3 +284,77 @@ fn a_picture_has_the_scale_of_its_data_or_the_one_that_is_asked_for() {
         assert!(refused.starts_with("exit 2") && refused.contains("as in 0,2"), "{refused}");
     }
 }
+
+#[test]
+fn intervals_are_of_ten_images_or_more() {
+    let toy = Toy::new();
+    for (name, seed) in [("x", 1), ("y", 2)] {
+        toy.write(&format!("{name}3.npy"), doubles(&[3], &noise(3, seed)));
+        toy.write(&format!("{name}12.npy"), doubles(&[66], &noise(66, seed)));
+    }
+    for method in ["tau-b", "tau-a", "rho-a", "spearman", "pearson", "cosine"] {
+        let told = json(&toy, &format!("compare x12.npy y12.npy --method {method} --bootstrap 50 --json"));
+        let (low, high) = (&told["interval"]["lower"], &told["interval"]["upper"]);
+        assert!(low.as_f64().is_some() && low.as_f64() < high.as_f64(), "{method}: {told}");
+        let few = toy.atrophy(&format!("compare x3.npy y3.npy --method {method} --bootstrap 1000")).refused();
+        assert!(few.starts_with("exit 3") && few.contains("3 images") && few.contains("at least 10"), "{method}: {few}");
+    }
+    // of a matrix with one distance of its own most resamples are tied throughout
+    let flat: Vec<f64> = (0..66).map(|pair| f64::from(i8::from(pair == 7))).collect();
+    toy.write("flat.npy", doubles(&[66], &flat));
+    insta::assert_snapshot!(toy.atrophy("compare flat.npy y12.npy --bootstrap 50").done().out, @"
+    0.115159 tau-b, 66 pairs of 12 images
+    no 95 % interval, bootstrap over images (50 resamples, 32 of them undefined, seed 1)
+    ");
+    assert!(json(&toy, "compare flat.npy y12.npy --bootstrap 50 --json")["interval"]["lower"].is_null());
+}
+
+#[test]
+fn activations_are_aligned_in_three_ways() {
+    let toy = Toy::new();
+    let (x, y) = (noise(20 * 50, 1), noise(20 * 50, 2));
+    toy.write("x.npy", singles(&[20, 50], &x));
+    toy.write("y.npy", doubles(&[20, 50], &y));
+    let of = |method: &str| tau(&toy, &format!("x.npy y.npy --method {method}"));
+    assert!(of("linear-cka") > 0.5 && of("linear-cka-unbiased").abs() < 0.25, "unrelated patterns, more features than images");
+    assert!((of("linear-cka-minibatch --batch 20") - of("linear-cka-unbiased")).abs() < 1e-9, "one batch of all images");
+    for method in ["linear-cka", "linear-cka-unbiased", "linear-cka-minibatch --batch 5"] {
+        assert!((tau(&toy, &format!("x.npy x.npy --method {method}")) - 1.0).abs() < 1e-6);
+    }
+    insta::assert_snapshot!(toy.atrophy("compare x.npy y.npy --method linear-cka-minibatch --batch 9").refused(), @"
+    exit 3
+    error: x.npy and y.npy: 20 images in batches of 9 make one of 2; each needs at least 4, so choose another size
+    ");
+    insta::assert_snapshot!(toy.atrophy("compare x.npy y.npy --method linear-cka --batch 9").refused(), @"
+    exit 2
+    error: --batch goes with linear-cka-minibatch
+    ");
+    insta::assert_snapshot!(toy.atrophy("compare x.npy y.npy --method cka").refused(), @"
+    exit 2
+    error: invalid value 'cka' for '--method <METHOD>': choose tau-b, tau-a, rho-a, spearman, pearson, cosine, linear-cka, linear-cka-unbiased, linear-cka-minibatch
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn the_noise_ceiling_of_healthy_matrices() {
+    let toy = Toy::new();
+    let common = noise(66, 9);
+    let of = |seed| -> Vec<f64> { common.iter().zip(noise(66, seed)).map(|(c, n)| c + n).collect() };
+    toy.write("three.npy", doubles(&[3, 66], &[of(1), of(2), of(3)].concat()));
+    toy.write("four.npy", doubles(&[66], &of(4)));
+    let told = json(&toy, "noise-ceiling three.npy four.npy --method spearman --json");
+    let (low, high) = (told["lower"].as_f64().unwrap(), told["upper"].as_f64().unwrap());
+    assert!(0.3 < low && low < high && high < 1.0, "{told}");
+    assert_eq!((told["between"].as_array().unwrap().len(), &told["n"]), (6, &4.into()));
+    let told = toy.atrophy("noise-ceiling three.npy four.npy").done();
+    insta::assert_snapshot!(told.out + &told.err, @"
+    0.417107 to 0.583198 tau-b, noise ceiling of 4 matrices (66 pairs of 12 images); by twos they are 0.331935 alike in the mean
+    warning: 4 matrices say little of how unlike subjects are; 5 or more are usual
+    ");
+    insta::assert_snapshot!(toy.atrophy("noise-ceiling four.npy").refused(), @"
+    exit 3
+    error: four.npy: a noise ceiling is of the matrices of several subjects, two at least; here are 1
+    ");
+}

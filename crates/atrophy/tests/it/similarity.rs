@@ -93,10 +93,8 @@ fn matrices_are_compared_whole_or_condensed() {
         (&1.0.into(), &15.into(), &"tau-b".into(), &0.into())
     );
     for method in ["tau-a", "rho-a", "spearman", "pearson", "cosine"] {
-        let told = json(&toy, &format!("compare correlation.npy euclidean.npy --method {method} --bootstrap 50 --json"));
-        let (value, low, high) = (&told["value"], &told["interval"]["lower"], &told["interval"]["upper"]);
-        assert!(value.as_f64().is_some_and(|value| value.abs() <= 1.0), "{method}: {told}");
-        assert!(low.as_f64() <= high.as_f64(), "{method}: {told}");
+        let told = json(&toy, &format!("compare correlation.npy euclidean.npy --method {method} --json"));
+        assert!(told["value"].as_f64().is_some_and(|value| value.abs() <= 1.0), "{method}: {told}");
     }
     assert_eq!(
         json(&toy, "compare a.npy fortran.npy --method linear-cka --json")["value"].as_f64().map(|cka| (cka - 1.0).abs() < 1e-6),

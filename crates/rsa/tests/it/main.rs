@@ -1,6 +1,7 @@
 //! The crate against naive versions, SciPy, and its own laws.
 
 mod bootstrap;
+mod ceiling;
 mod cka;
 mod exact;
 mod fixtures;
