@@ -69,8 +69,8 @@
 //!
 //! - **Distance** of the patterns of images i and j ([`Distance`]): `1 - r`, with Pearson's correlation `r` of the patterns over
 //!   the features, from 0 (same shape) over 1 (unrelated) to 2 (opposite) (Kriegeskorte 2008); `1 - cos`; `|a - b|`; `|a - b|²`.
-//! - **Undefined pairs**: a constant pattern (all values equal; so a pattern of one feature always is) has no variance and
-//!   therefore no correlation, and a zero pattern no angle. Their pairs hold NaN, and a comparison leaves them out of *both* matrices and
+//! - **Undefined pairs**: a constant pattern (all values equal, or no further from their mean than eight roundings of a double; so a
+//!   pattern of one feature always is) has no variance and therefore no correlation, and a zero pattern no angle. Their pairs hold NaN, and a comparison leaves them out of *both* matrices and
 //!   counts them.
 //! - **Kendall's tau**: of the `n0 = n(n-1)/2` couples that can be formed of n pairs of images, `C` are ranked alike by both
 //!   matrices, `D` oppositely, `n1` are tied in the one and `n2` in the other.
@@ -90,7 +90,10 @@
 //! - **Noise ceiling** of several subjects' matrices: the mean similarity of each with all pooled (upper bound), and with all others pooled
 //!   (lower bound) (Nili 2014).
 //!
-//! Rank correlations are exact: counts and sums are whole numbers, and only the last operations round.
+//! Rank correlations are exact: counts and sums are whole numbers, and only the last operations round. How exact distances are, and which
+//! patterns count as equal, is told at [`Rdm::of`].
+//!
+//! Patterns and matrices are in single precision ([`Rdm`]) or in double (`Rdm<f64>`), see [`Real`]; doubles are ranked by all their digits.
 //!
 //! # Costs
 //!
@@ -98,10 +101,10 @@
 //!
 //! | | operations | memory besides patterns and matrices |
 //! |---|---|---|
-//! | [`Rdm::of`] | n F multiplications and additions | 4 N F bytes |
+//! | [`Rdm::of`] | n F multiplications and additions | 4 N F bytes; 8 N F where n F is below 2^30, and in double precision |
 //! | [`Prepared::prepare`] | O(n) | 4 n bytes (ranks: 12 n, of which 4 n are kept) |
-//! | tau-a, tau-b | O(n) | 8 n bytes |
-//! | rho-a, Spearman | O(n) | 12 n bytes |
+//! | tau-a, tau-b | O(n) | 8 n bytes; 28 n in double precision |
+//! | rho-a, Spearman | O(n) | 12 n bytes; 28 n in double precision |
 //! | Pearson, cosine | O(n) | none |
 //! | [`linear_cka`] | the lesser of N F² and N² F | 4 N F bytes |
 //! | [`linear_cka_unbiased`] | N F² for N ≥ 8 F, else N² F | 4 or 8 N F bytes |
