@@ -6,7 +6,7 @@ use net::{Device, Network, Retina};
 use neuro::architecture::Architecture;
 use neuro::course::Moment;
 use neuro::images::Stimuli;
-use neuro::measure::{Readings, read_all, representations};
+use neuro::measure::{PatternsError, Readings, read_all, representations};
 use neuro::record::Record;
 use neuro::representation::Healthy;
 use neuro::responses::{Answers, Responses, Showing};
@@ -51,6 +51,16 @@ pub struct GivenWeights {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(String);
+
+/// What is wrong with a network's activity, and what a study could ask instead.
+fn unreadable(error: &PatternsError) -> Unreadable {
+    match error {
+        PatternsError::TooFarApart { .. } | PatternsError::TooClose { .. } => {
+            Unreadable(format!("{error}; a study that asks for correlation or euclidean distances can be read further"))
+        }
+        _ => Unreadable(error.to_string()),
+    }
+}
 
 impl<'a> Lab<'a> {
     /// A lab for this study.
@@ -119,7 +129,7 @@ impl<'a> Lab<'a> {
         let Study { measures, probe, .. } = self.study;
         let keep_rdms = wanted.rdms.contains(&moment);
         let read = read_all(measures, &probe.layers, healthy, &now, &self.showing, PICTURE_SIDE, keep_rdms);
-        let Readings { readings, confusions, pictures, rdms } = read.map_err(|error| Unreadable(error.to_string()))?;
+        let Readings { readings, confusions, pictures, rdms } = read.map_err(|error| unreadable(&error))?;
         let lesion = network.lesion();
         let record = Record {
             step: moment.stage,

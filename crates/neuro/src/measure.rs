@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 
-pub use rsa::{Distance, Method, Over};
-use rsa::{PatternsError, Picture, Prepared, Rdm};
+pub use rsa::{Distance, Method, Over, PatternsError};
+use rsa::{Picture, Prepared, Rdm};
 use serde::{Deserialize, Serialize};
 
 use crate::reading::{Confusions, Reading};
@@ -101,7 +101,7 @@ pub fn representations(measures: &[Measure], taps: &[String]) -> Vec<Representat
 /// time, besides those of the healthy network and, if the whole matrices are to be kept, one for each tap.
 ///
 /// # Errors
-/// If an activation is not finite, or so large that a distance is not.
+/// If an activation is not finite, or a distance larger than single precision can say, or smaller but not 0.
 pub fn read_all(
     measures: &[Measure],
     taps: &[String],

@@ -39,7 +39,7 @@ impl Representation {
     /// Costs images² x features operations and images² x 2 bytes.
     ///
     /// # Errors
-    /// If an activation is not finite, or a distance larger than an `f32` can be.
+    /// If an activation is not finite, or a distance larger than single precision can say, or smaller but not 0.
     ///
     /// # Panics
     /// If the tap was not read.

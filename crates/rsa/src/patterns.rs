@@ -35,15 +35,13 @@ pub enum PatternsError {
         images: usize,
     },
     /// A distance is larger than the largest number, 3.4e38 or 1.8e308.
-    #[error("some patterns are further apart than {precision} precision can say ({most:.1e}); scale the values down{or}",
-        precision = precision(*.most), or = or(*.most))]
+    #[error("some patterns are further apart than {} precision can say ({most:.1e})", precision(*.most))]
     TooFarApart {
         /// The largest distance that can be said.
         most: f64,
     },
     /// A distance that is not 0 is smaller than the smallest number with all its digits, 1.2e-38 or 2.2e-308.
-    #[error("some patterns are closer together than {precision} precision can say ({least:.1e}); scale the values up{or}",
-        precision = precision(1.0 / *.least), or = or(1.0 / *.least))]
+    #[error("some patterns are closer together than {} precision can say ({least:.1e})", precision(1.0 / *.least))]
     TooClose {
         /// The smallest distance that can be said.
         least: f64,
@@ -60,10 +58,6 @@ pub enum PatternsError {
 
 fn precision(most: f64) -> &'static str {
     if most > 1e40 { "double" } else { "single" }
-}
-
-fn or(most: f64) -> &'static str {
-    if most > 1e40 { "" } else { ", or ask for double precision" }
 }
 
 /// Patterns that were found in order: images x features, row-major, all finite.

@@ -188,9 +188,13 @@ impl RdmRequest {
 
     /// What is wrong with the activations, and what would help.
     fn trouble(&self, error: &PatternsError) -> Trouble {
-        let beyond = matches!(error, PatternsError::TooFarApart { .. } | PatternsError::TooClose { .. });
-        let how = if beyond && self.dtype == Precision::F4 { " (--dtype f8)" } else { "" };
-        Trouble::new(Exit::Data, format!("{}: {error}{how}", self.activations))
+        let scaled = match error {
+            PatternsError::TooFarApart { .. } => "; scale the values down",
+            PatternsError::TooClose { .. } => "; scale the values up",
+            _ => "",
+        };
+        let how = if !scaled.is_empty() && self.dtype == Precision::F4 { ", or say --dtype f8" } else { "" };
+        Trouble::new(Exit::Data, format!("{}: {error}{scaled}{how}", self.activations))
     }
 
     fn told<O: Real>(&self, rdm: &Rdm<O>, side: &Side, is_file: bool, warnings: Vec<String>) -> Told {

@@ -132,11 +132,11 @@ fn distances_beyond_single_precision_are_refused_or_doubles() {
     toy.write("large.npy", singles(&[3, 1], &[1e25, 2e25, 4e25]));
     insta::assert_snapshot!(toy.atrophy("rdm small.npy -o r.npy --distance squared-euclidean").refused(), @"
     exit 3
-    error: small.npy: some patterns are closer together than single precision can say (1.2e-38); scale the values up, or ask for double precision (--dtype f8)
+    error: small.npy: some patterns are closer together than single precision can say (1.2e-38); scale the values up, or say --dtype f8
     ");
     insta::assert_snapshot!(toy.atrophy("rdm large.npy -o r.npy --distance squared-euclidean").refused(), @"
     exit 3
-    error: large.npy: some patterns are further apart than single precision can say (3.4e38); scale the values down, or ask for double precision (--dtype f8)
+    error: large.npy: some patterns are further apart than single precision can say (3.4e38); scale the values down, or say --dtype f8
     ");
     assert!(!toy.path("r.npy").exists() && !toy.path("r.json").exists());
     let _ = toy.atrophy("rdm small.npy -o r.npy --distance squared-euclidean --dtype f8").done();
