@@ -10,6 +10,7 @@
 //!   relative to the spread of the patterns, not to their length. Pairs much closer than the spread are taken again by differences.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ const FEW: usize = 16;
 const CLOSE: f64 = 0.01;
 
 /// The same where its root is wanted, in which rounding shows earlier.
-const CLOSE_FOR_A_ROOT: f64 = 0.04;
+const CLOSE_FOR_A_ROOT: f64 = 0.1;
 
 /// Squares below this have lost digits, or are 0 for what is not.
 const TINY: f64 = 1e-280;
@@ -121,7 +122,7 @@ impl Distance {
         let per_scale = 1.0 / scale;
         let panels: Panels<f32> = Panels::of_images(seen, |feature, value| ((value - mean[feature]) * per_scale) as f32);
         let lengths = panels.squared_lengths();
-        let products = Products { seen, equal, panels, lengths, distance: self };
+        let products = Products { seen, equal, panels, lengths, distance: self, same: OnceLock::new() };
         let length = scale / seen.unit;
         match self {
             Distance::Correlation | Distance::Cosine => {
@@ -153,6 +154,8 @@ struct Products<'a, T> {
     /// Squared lengths of the vectors in the panels.
     lengths: Vec<f64>,
     distance: Distance,
+    /// For each image the first one with the very same pattern, found when first asked for: a network may answer all images alike.
+    same: OnceLock<Vec<usize>>,
 }
 
 impl<T: Real> Products<'_, T> {
@@ -177,11 +180,16 @@ impl<T: Real> Products<'_, T> {
             if any_close {
                 for ((j, kept), (product, length)) in (first..).zip(kept).zip(products.iter().zip(lengths)) {
                     if of_pair(product, length).1 {
-                        *kept = self.distance.of_pair(self.seen, self.equal, i, j, self.seen.squared_difference(i, j));
+                        *kept = self.distance.of_pair(self.seen, self.equal, i, j, self.squared_difference(i, j));
                     }
                 }
             }
         })
+    }
+
+    fn squared_difference(&self, i: usize, j: usize) -> f64 {
+        let same = self.same.get_or_init(|| self.seen.patterns.first_of_the_same());
+        if same[i] == same[j] { 0.0 } else { self.seen.squared_difference(i, j) }
     }
 }
 
@@ -267,7 +275,7 @@ mod tests {
             let scale = root(spread_squared);
             // Closer than this, values of single precision are steps of their last digit, and distances tie by the thousand.
             let length = patterns.values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / patterns.images as f64;
-            if distance == Distance::Euclidean && spread_squared < 1e-13 * length {
+            if distance == Distance::Euclidean && spread_squared < 1e-11 * length {
                 return Ok(());
             }
             // a matrix to compare with: the same images by other features

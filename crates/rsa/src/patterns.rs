@@ -1,5 +1,7 @@
 //! Patterns: checked, and as a distance looks at them.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
 use crate::{real::Real, triangle::MOST_IMAGES};
@@ -91,9 +93,29 @@ impl<'a, T: Real> Patterns<'a, T> {
         Ok(Patterns { values, images, features })
     }
 
+    /// For each image the first one with the very same pattern: itself as a rule.
+    pub(crate) fn first_of_the_same(&self) -> Vec<usize> {
+        let mut firsts: HashMap<u64, Vec<usize>> = HashMap::new();
+        let mut first_of = |image: usize| {
+            let pattern = self.pattern(image);
+            let alike = firsts.entry(mixed(pattern)).or_default();
+            alike.iter().copied().find(|&other| self.pattern(other) == pattern).unwrap_or_else(|| {
+                alike.push(image);
+                image
+            })
+        };
+        (0..self.images).map(&mut first_of).collect()
+    }
+
     pub(crate) fn pattern(&self, image: usize) -> &'a [T] {
         &self.values[image * self.features..(image + 1) * self.features]
     }
+}
+
+/// 64 bits that few other patterns have.
+fn mixed<T: Real>(pattern: &[T]) -> u64 {
+    let mix = |mixed: u64, &value: &T| (mixed.rotate_left(5) ^ value.into().to_bits()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    pattern.iter().fold(0, mix)
 }
 
 /// How many sums run side by side, so that vector instructions can form them. The order of additions is fixed by it.

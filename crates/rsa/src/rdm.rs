@@ -102,8 +102,8 @@ impl<T: Real> Rdm<T> {
     ///
     /// Cost: images² x features operations (half of the square's multiplications and additions); images² x 2 bytes for the result
     /// and images x features x 4 bytes meanwhile; in double precision some four times as many operations, and twice the bytes. Pairs that
-    /// are close together (a tenth of their distance from the mean or less) are computed one by one, which costs some ten times as
-    /// much for these.
+    /// are close together (a tenth of their distance from the mean or less, a third for the Euclidean distance) are computed one by one,
+    /// which costs some ten times as much for these.
     ///
     /// # Errors
     /// If there are no features, `values` is no whole number of patterns, a value is not finite, there are more than 65,536
