@@ -18,10 +18,11 @@ use crate::{
 /// It is biased upwards where features are many compared with images: of unrelated patterns it tends to 1, and not to 0 (Murphy 2024).
 /// [`linear_cka_unbiased`] is not.
 ///
-/// Differs from the value in double precision by less than 1e-6. The same bits for any number of threads.
+/// Computed in double precision for patterns that are, and for others where that takes up to 2^30 products; else it differs from that by less
+/// than 1e-6. The same bits for any number of threads.
 ///
 /// Cost: with p and q features, images x (p + q)² operations or, where images are fewer than features, images² x (p + q);
-/// and images x (p + q) x 4 bytes.
+/// and images x (p + q) x 4 or 8 bytes.
 ///
 /// # Errors
 /// As [`Rdm::of`](crate::Rdm::of), or if the sets are not over the same images.

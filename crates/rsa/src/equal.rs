@@ -11,16 +11,19 @@ use crate::{
 /// How far two patterns may differ by rounding alone. Their correlation or cosine distance is then exactly 0, and they have the same
 /// distances to all others.
 ///
-/// Brought to length 1, two patterns differ by rounding where the length of the difference is at most `(κ + λ) ε`. `κ` and `λ` say how
-/// much longer each pattern was before its mean was taken away (1 or more). There are two `ε`:
-/// - `F 2^-53`, with F features: the rounding of the computation itself.
-/// - 2^-24 for values in single precision, 2^-53 in double: the rounding of the values. It is asked only of pairs that are a millionth
-///   as far apart as patterns are from their mean. Where all patterns are nearly one, the last digits are all there is to judge by.
+/// `κ` and `λ` say how much longer each pattern was before its mean was taken away (1 or more), and so how much more rounding shows when
+/// what is left is brought to length 1. F is the number of features. Two patterns are equal where the length of the difference is at
+/// most
+/// - `(4 (κ + λ) + F/4) 2^-53`: the rounding of the computation itself; or
+/// - `(0.65 + 1.5 / √F) √(κ² + λ²) ε`, `ε` being 2^-24 for values in single precision and 2^-53 in double: more than the rounding of the
+///   values makes of two multiples of one pattern. (Errors spread evenly over half a last digit have a root mean square of 0.29 to 0.58
+///   `ε`; the more features, the closer to it is what they make together.) This is asked only of pairs that are a millionth as far apart
+///   as patterns are from their mean. Where all patterns are nearly one, the last digits are all there is to judge by.
 ///
 /// Euclidean distances need none of this: the difference of equal values is 0.
 pub(crate) struct Equal {
     stretches: Vec<f64>,
-    of_computation: f64,
+    of_lengths: f64,
     of_values: f64,
     much_closer_squared: f64,
     most: f64,
@@ -29,11 +32,18 @@ pub(crate) struct Equal {
 impl Equal {
     /// For patterns with this mean square of their distance from what they have in common.
     pub(crate) fn new<T: Real>(seen: &Seen<'_, T>, spread_squared: f64) -> Equal {
+        let features = seen.patterns.features as f64;
         let stretches: Vec<f64> = seen.changes.iter().map(|change| change.stretch).collect();
-        let of_computation = seen.patterns.features as f64 * f64::ROUNDING;
-        let most_stretch = stretches.iter().copied().fold(0.0, f64::max);
-        let most = (2.0 * most_stretch * of_computation.max(T::ROUNDING)).powi(2);
-        Equal { stretches, of_computation, of_values: T::ROUNDING, much_closer_squared: 1e-12 * spread_squared, most }
+        let mut equal = Equal {
+            of_lengths: features / 4.0 * f64::ROUNDING,
+            of_values: (0.65 + 1.5 / features.sqrt()).min(2.0_f64.sqrt()) * T::ROUNDING,
+            much_closer_squared: 1e-12 * spread_squared,
+            most: 0.0,
+            stretches,
+        };
+        let stretch = equal.stretches.iter().copied().fold(0.0, f64::max);
+        equal.most = equal.by_computation(stretch, stretch).max(equal.by_values(stretch, stretch));
+        equal
     }
 
     /// Of no equal patterns the difference has a larger squared length.
@@ -43,8 +53,17 @@ impl Equal {
 
     /// Are these equal, with this squared length of their difference?
     pub(crate) fn are(&self, i: usize, j: usize, squared: f64) -> bool {
-        let within = |rounding: f64| squared <= ((self.stretches[i] + self.stretches[j]) * rounding).powi(2);
-        squared <= self.most && (within(self.of_computation) || squared <= self.much_closer_squared && within(self.of_values))
+        let (k, l) = (self.stretches[i], self.stretches[j]);
+        let by_values = || squared <= self.much_closer_squared && squared <= self.by_values(k, l);
+        squared <= self.most && (squared <= self.by_computation(k, l) || by_values())
+    }
+
+    fn by_computation(&self, k: f64, l: f64) -> f64 {
+        (4.0 * (k + l) * f64::ROUNDING + self.of_lengths).powi(2)
+    }
+
+    fn by_values(&self, k: f64, l: f64) -> f64 {
+        (k * k + l * l) * self.of_values * self.of_values
     }
 }
 

@@ -13,11 +13,19 @@ use crate::{
 const LITTLE: usize = 1 << 30;
 
 /// Of `K = X Xᵀ` and `L = Y Yᵀ`, with each feature's mean taken away: the sums of the products of all entries, `Σ K K`, `Σ K L`, `Σ L L`.
+///
+/// In double precision where this costs little, or the patterns are in double precision themselves.
 pub(crate) fn plain<T: Real>(x: &Centred<'_, T>, y: &Centred<'_, T>) -> [f64; 3] {
+    let (images, features) = (x.images(), x.features() + y.features());
+    let products = images.saturating_mul(features).saturating_mul(images.min(features)) / 2;
+    if T::ROUNDING < f32::ROUNDING || products <= LITTLE { plainly::<T, f64>(x, y) } else { plainly::<T, f32>(x, y) }
+}
+
+fn plainly<T: Real, N: Real>(x: &Centred<'_, T>, y: &Centred<'_, T>) -> [f64; 3] {
     if x.images() < x.features().max(y.features()) {
-        by_pairs::<T, f32>(x, y, |[k, l], _| [k.dot(k), k.dot(l), l.dot(l)])
+        by_pairs::<T, N>(x, y, |[k, l], _| [k.dot(k), k.dot(l), l.dot(l)])
     } else {
-        by_features::<T, f32>(x, y)
+        by_features::<T, N>(x, y)
     }
 }
 

@@ -92,10 +92,10 @@ impl<T: Real> Rdm<T> {
     /// - In double precision (`Rdm<f64>`) all is computed by differences in double precision.
     /// - Distances of whole numbers up to 256 (ratings, counts, bytes) are exact but for the last rounding; Euclidean ones of any.
     /// - Equal patterns are exactly 0 apart. For correlation and cosine so are patterns of the same shape, as far as the rounding
-    ///   of their values lets anyone tell: where the patterns brought to length 1 differ by at most `(κ + λ) ε`, with `ε` 2^-24 or
-    ///   2^-53 by the precision of the values, and `κ` and `λ` how much longer each pattern is than what is left without its mean; and
-    ///   by at most a millionth of the spread, unless it is the `F 2^-53` of F features that the computation itself may
-    ///   cause. Such patterns have the same distances to all others, so that these tie.
+    ///   of their values lets anyone tell: where the patterns, brought to length 1, differ by at most `(0.65 + 1.5 / √F) √(κ² + λ²) ε`,
+    ///   with F features, `ε` 2^-24 or 2^-53 by the precision of the values, and `κ` and `λ` how much longer each pattern is than what is
+    ///   left without its mean; and by at most a millionth of the spread, unless it is the `(4 (κ + λ) + F/4) 2^-53` that the computation
+    ///   itself may cause. Such patterns have the distances of the first of them to all others, so that these tie.
     ///
     /// The result has the same bits for any number of threads. Processors with other vector instructions may round products in single
     /// precision otherwise.

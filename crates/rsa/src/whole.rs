@@ -65,11 +65,25 @@ impl Exact {
     }
 }
 
-/// `1 - ab / sqrt(aa bb)`: where `ab` is positive as `(aa bb - ab²) / (s (s + ab))` with `s = sqrt(aa bb)`, which loses no digits.
+/// `1 - ab / sqrt(aa bb)`, rounded once, as it were: so that equal ratios, of whatever numbers, give equal distances. What a step rounds
+/// away is found out and carried along (Dekker 1971).
 fn one_minus(ab: i128, aa: i128, bb: i128) -> f64 {
-    let root = ((aa * bb) as f64).sqrt();
-    if root == 0.0 {
+    if aa == 0 || bb == 0 {
         return f64::NAN;
     }
-    if ab > 0 { (aa * bb - ab * ab) as f64 / (root * (root + ab as f64)) } else { 1.0 - ab as f64 / root }
+    let square = aa * bb;
+    if ab > 0 && ab * ab == square {
+        return 0.0;
+    }
+    let of_whole = |number: i128| (number as f64, (number - number as f64 as i128) as f64);
+    let (square, square_rest) = of_whole(square);
+    let root = square.sqrt();
+    let root_rest = ((-root).mul_add(root, square) + square_rest) / (2.0 * root);
+    let (product, product_rest) = of_whole(ab);
+    let ratio = product / root;
+    let ratio_rest = ((-ratio).mul_add(root, product) + product_rest - ratio * root_rest) / root;
+    let distance = 1.0 - ratio;
+    let back = distance - 1.0;
+    let distance_rest = (1.0 - (distance - back)) - (ratio + back);
+    distance + (distance_rest - ratio_rest)
 }

@@ -1,6 +1,6 @@
 //! Patterns that are nearly one, equal, or whole numbers: what a network that has lost most of its synapses answers, and what people rate.
 
-use rsa::{Distance, Method, Rdm, correlate};
+use rsa::{Distance, Method, Rdm, Real, correlate};
 
 use crate::{generator, naive_upper, noise};
 
@@ -118,14 +118,15 @@ fn distances_of_whole_numbers_are_exact() {
             assert_eq!(rdm.upper(), right, "{distance}, {features} features up to {largest}");
         }
         if features > 1 && largest < 1000 {
-            check_ratios(&values, features);
+            check_ratios::<f32>(&values, features);
+            check_ratios::<f64>(&values, features);
         }
     }
 }
 
 /// Correlations of whole numbers are roots of ratios of whole numbers; pairs with the same ratio must tie.
-fn check_ratios(values: &[f32], features: usize) {
-    let rdm: Rdm = Rdm::of(values, features, Distance::Correlation).expect("in order");
+fn check_ratios<T: Real>(values: &[f32], features: usize) {
+    let rdm: Rdm<T> = Rdm::of(values, features, Distance::Correlation).expect("in order");
     let rows: Vec<Vec<i128>> = values.chunks(features).map(|row| row.iter().map(|&v| v as i128).collect()).collect();
     let covariance = |a: &[i128], b: &[i128]| {
         let product: i128 = a.iter().zip(b).map(|(a, b)| a * b).sum();
@@ -187,5 +188,34 @@ fn doubles_keep_their_digits() {
             let close = (scaled.unwrap() - plain.unwrap()).abs() < 1e-6;
             assert!(close || method == Method::Cosine && shift > 0.0, "{method}, {unit}: {scaled:?} and {plain:?}");
         }
+    }
+}
+
+/// What is small beside the values themselves is not nothing: noise of a thousand last digits about 1, in any number of features.
+#[test]
+fn noise_on_a_large_value_is_seen() {
+    for (features, size) in [(20, 1e-14), (1_000, 1e-12), (20_000, 1e-12)] {
+        let noise = normal(12 * features, 1);
+        let values: Vec<f64> = noise.iter().map(|v| 1.0 + size * v).collect();
+        let left: Vec<f64> = values.iter().map(|v| v - 1.0).collect(); // exactly
+        let right = by_differences(&left, features, Distance::Correlation);
+        let rdm: Rdm<f64> = Rdm::of(&values, features, Distance::Correlation).expect("in order");
+        let error = rdm.upper().iter().zip(&right).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(error < 2e-2 && rdm.upper().iter().all(|&d| d > 0.1), "{features} features, {size}: {error}");
+    }
+}
+
+/// One image that is like none of the others does not make these equal.
+#[test]
+fn a_stranger_does_not_make_others_equal() {
+    let features = 100;
+    for spread in [1e-7, 3e-7, 1e-6] {
+        let mut values: Vec<f32> = nearly_one(30, features, spread, 5).iter().map(|&v| v as f32).collect();
+        let alone: Rdm = Rdm::of(&values, features, Distance::Correlation).expect("in order");
+        values.extend(normal(features, 77).iter().map(|&v| v as f32));
+        let with: Rdm = Rdm::of(&values, features, Distance::Correlation).expect("in order");
+        let pairs = (0..30).flat_map(|i| (i + 1..30).map(move |j| (i, j)));
+        let (a, b): (Vec<f32>, Vec<f32>) = pairs.map(|(i, j)| (alone.get(i, j).unwrap(), with.get(i, j).unwrap())).unzip();
+        assert!(correlate(&a, &b, Method::TauB) > Some(0.99), "{spread}");
     }
 }
