@@ -56,3 +56,8 @@ fn place() -> impl TypedValueParser<Value = Place> {
 fn value(value: Option<f64>) -> String {
     value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.6}"))
 }
+
+/// "1 pair", "3 pairs".
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

@@ -29,6 +29,19 @@ impl Activations {
         Ok(Activations { images: *images, features: features.iter().product(), values: values.narrowed() })
     }
 
+    /// That all are numbers.
+    pub(super) fn check_finite(&self, place: &Place) -> Result<()> {
+        let first = match &self.values {
+            Values::F32(values) => values.iter().position(|value| !value.is_finite()),
+            Values::F64(values) => values.iter().position(|value| !value.is_finite()),
+        };
+        first.map_or(Ok(()), |at| {
+            let (image, feature) = (at / self.features.max(1), at % self.features.max(1));
+            let message = format!("{place}: feature {feature} of image {image} is no finite number (counted from 0)");
+            Err(Trouble::new(Exit::Data, message))
+        })
+    }
+
     /// Bytes that they take.
     pub(super) fn bytes(&self) -> u64 {
         match &self.values {

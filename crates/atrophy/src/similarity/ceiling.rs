@@ -26,6 +26,9 @@ pub struct CeilingRequest {
     /// tau-b, tau-a, rho-a, spearman, pearson or cosine.
     #[arg(long, value_name = "METHOD", default_value = "tau-b", value_parser = method)]
     method: Method,
+    /// Take a square array as a stack of upper triangles, one in each row.
+    #[arg(long)]
+    stack: bool,
     /// Take them together even if the files beside them say that their rows are different images.
     #[arg(long)]
     regardless: bool,
@@ -41,7 +44,8 @@ impl CeilingRequest {
     /// If a file cannot be read, or they do not belong together, or they are fewer than two.
     pub fn carry_out(&self) -> Result<Told> {
         let mut warnings = Vec::new();
-        let read: Result<Vec<Matrices>> = self.matrices.iter().map(|place| Matrices::read(place, &mut warnings)).collect();
+        let read: Result<Vec<Matrices>> =
+            self.matrices.iter().map(|place| Matrices::read(place, self.stack, &mut warnings)).collect();
         let read = read?;
         self.check_belong(&read, &mut warnings)?;
         match read.iter().any(Matrices::are_doubles) {
@@ -87,6 +91,12 @@ impl CeilingRequest {
              in the mean",
             value(mean)
         );
+        let tied = names.iter().zip(&rdms).find(|(_, rdm)| is_tied(rdm)).map(|(name, _)| name);
+        if let (None, Some(name)) = (ceiling.lower, tied) {
+            warnings.push(format!(
+                "all dissimilarities of {name} are equal, so that nothing can be said of its likeness; leave it out"
+            ));
+        }
         let object = json!({
             "value": [ceiling.lower, ceiling.upper], "lower": ceiling.lower, "upper": ceiling.upper, "method": method, "images": images,
             "n": matrices, "pairs_used": pairs, "pairs_left_out": ceiling.pairs_left_out, "between": ceiling.between,
@@ -94,4 +104,10 @@ impl CeilingRequest {
         });
         Ok(Told { text, object, warnings })
     }
+}
+
+/// Whether all that is defined is equal.
+fn is_tied<T: Held>(rdm: &Rdm<T>) -> bool {
+    let mut values = rdm.upper().iter().filter(|value| !Into::<f64>::into(**value).is_nan());
+    values.next().is_none_or(|first| values.all(|value| value == first))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::activations::Activations;
 use super::matrices::Matrices;
 use super::side::check_belong;
-use super::{Told, place, value};
+use super::{Told, counted, place, value};
 use crate::arrays::{Place, Values};
 use crate::memory;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
@@ -34,8 +34,11 @@ pub struct CompareRequest {
     #[arg(long, value_name = "RESAMPLES", value_parser = clap::value_parser!(u32).range(40..))]
     bootstrap: Option<u32>,
     /// Seed of the resampling.
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    #[arg(long, value_name = "SEED", default_value_t = 1, requires = "bootstrap")]
     seed: u64,
+    /// Take a square array as a stack of upper triangles, one in each row.
+    #[arg(long)]
+    stack: bool,
     /// Compare even if the files beside the matrices say that their rows are different images.
     #[arg(long)]
     regardless: bool,
@@ -112,7 +115,7 @@ impl CompareRequest {
         }
         let read = |place| {
             let mut warnings = Vec::new();
-            Matrices::read(place, &mut warnings).map(|matrices| (matrices, warnings))
+            Matrices::read(place, self.stack, &mut warnings).map(|matrices| (matrices, warnings))
         };
         let (a, b) = rayon::join(|| read(&self.a), || read(&self.b));
         let ((a, mut warnings), (b, more)) = (a?, b?);
@@ -126,6 +129,9 @@ impl CompareRequest {
                 Err(refusal) => warnings.push(refusal),
                 Ok(()) => {}
             }
+        }
+        if let Some(warning) = in_unknown_order(&a, &b).or_else(|| in_unknown_order(&b, &a)) {
+            warnings.push(warning);
         }
         let index = self.index(&a, &b)?;
         match a.are_doubles() || b.are_doubles() {
@@ -199,9 +205,13 @@ impl CompareRequest {
     ) -> Result<(String, Value)> {
         let similarity = a.similarity(b, method);
         let images = b.images();
-        let mut text = format!("{} {method}, {} pairs of {images} images", value(similarity.value), similarity.pairs_used);
+        let pairs = counted(similarity.pairs_used, "pair");
+        let mut text = format!("{} {method}, {pairs} of {images} images", value(similarity.value));
         if similarity.pairs_left_out > 0 {
             text += &format!(", {} left out as undefined", similarity.pairs_left_out);
+        }
+        if similarity.value.is_none() {
+            text += &format!(": {}", why_undefined(similarity.pairs_used, (a_name, a.rdm()), (b_name, b)));
         }
         let mut object = json!({
             "value": similarity.value, "method": method, "images": images, "n": similarity.pairs_used,
@@ -213,7 +223,7 @@ impl CompareRequest {
             let (resamples, undefined, seed) = (sure.similarities.len(), sure.undefined, self.seed);
             let interval = match sure.interval {
                 Some([lower, upper]) => format!("95 % interval {lower:.6} to {upper:.6}"),
-                None => "no 95 % interval".to_owned(),
+                None => "no 95 % interval, as too many resamples have no value".to_owned(),
             };
             let left = if undefined > 0 { format!(", {undefined} of them undefined") } else { String::new() };
             text += &format!("\n{interval}, bootstrap over images ({resamples} resamples{left}, seed {seed})");
@@ -234,6 +244,8 @@ impl CompareRequest {
             return Err(Trouble::new(Exit::Study, "--batch goes with linear-cka-minibatch"));
         }
         let (a, b) = (Activations::read(&self.a)?, Activations::read(&self.b)?);
+        a.check_finite(&self.a)?;
+        b.check_finite(&self.b)?;
         let images = a.images;
         memory::refuse_beyond(2 * (a.bytes() + b.bytes()), "the comparison")?;
         let doubles = |values: &Values| match values {
@@ -247,12 +259,46 @@ impl CompareRequest {
         };
         let cka = cka.or_trouble(Exit::Data, || format!("{} and {}", self.a, self.b))?;
         let mut text = format!("{} {shown}, {images} images", value(cka));
+        if cka.is_none() {
+            text += if images < 4 { ": it takes four images" } else { ": one of them answers all images alike, or all but one" };
+        }
         let mut object = json!({ "value": cka, "method": name, "images": images, "n": images });
         if alignment == Alignment::Minibatch {
             text += &format!(" in batches of {batch}");
             object["batch"] = batch.into();
         }
         Ok(Told { text, object, warnings: Vec::new() })
+    }
+}
+
+/// Why a comparison has no value.
+fn why_undefined<T: Real>(pairs: u64, a: (&str, &Rdm<T>), b: (&str, &Rdm<T>)) -> String {
+    if pairs < 2 {
+        return "it takes two pairs that are defined in both".to_owned();
+    }
+    let in_both = |k: usize| [a.1, b.1].iter().all(|rdm| !rdm.upper()[k].into().is_nan());
+    let is_tied = |rdm: &Rdm<T>| {
+        let mut values = (0..rdm.upper().len()).filter(|&k| in_both(k)).map(|k| rdm.upper()[k]);
+        values.next().is_none_or(|first| values.all(|value| value == first))
+    };
+    match (is_tied(a.1), is_tied(b.1)) {
+        (true, true) => "all dissimilarities are equal in either".to_owned(),
+        (true, false) => format!("all dissimilarities of {} are equal", a.0),
+        (false, true) => format!("all dissimilarities of {} are equal", b.0),
+        (false, false) => "it takes other values than these".to_owned(),
+    }
+}
+
+/// A warning where rows of a matrix are known not to be the images as they came, and nothing is known of the other's.
+fn in_unknown_order(known: &Matrices, other: &Matrices) -> Option<String> {
+    let side = known.side.as_ref().filter(|_| other.side.is_none())?;
+    let (name, other) = (known.name(0), other.name(0));
+    match (&side.averaged_by, &side.sorted_by) {
+        (Some(by), _) => {
+            Some(format!("{name} is over conditions (averaged by {by}), and nothing says what the rows of {other} are"))
+        }
+        (None, Some(by)) => Some(format!("{name} is sorted by {by}, and nothing says in which order the rows of {other} are")),
+        (None, None) => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Dissimilarity matrices of anybody's making: an upper triangle, a square, or a stack of either.
 
-use rsa::{Rdm, Real};
+use rsa::{MatrixError, Rdm, Real};
 
 use super::side::{self, Side};
 use crate::arrays::{self, Array, Place, Slice, Values};
@@ -29,17 +29,21 @@ enum Form {
 
 impl Matrices {
     /// Reads them. Doubles that are all singles are held as singles.
-    pub(super) fn read(place: &Place, warnings: &mut Vec<String>) -> Result<Matrices> {
+    ///
+    /// A square of two dimensions is one matrix, unless `as_stack` says that each row is an upper triangle.
+    pub(super) fn read(place: &Place, as_stack: bool, warnings: &mut Vec<String>) -> Result<Matrices> {
         let Array { shape, values } = arrays::read(place)?;
         let is_triangular = |pairs: usize| pairs > 0 && (8 * pairs + 1).isqrt().pow(2) == 8 * pairs + 1;
         let (count, form) = match shape.as_slice() {
             [_] => (1, Form::Condensed),
-            [rows, columns] if rows == columns => (1, Form::Square),
+            [rows, columns] if rows == columns && !as_stack => (1, Form::Square),
+            // a column, as of a table
+            &[pairs, 1] if pairs > 1 => (1, Form::Condensed),
             &[count, pairs] if is_triangular(pairs) => (count, Form::Condensed),
             [count, rows, columns] if rows == columns => (*count, Form::Square),
             _ => {
                 let message = format!(
-                    "{place} has the shape {shape:?}; a dissimilarity matrix is square (n, n) or an upper triangle (n(n-1)/2,), a stack of them                      (k, n, n) or (k, n(n-1)/2); make one of activations with `atrophy rdm`"
+                    "{place} has the shape {shape:?}; a dissimilarity matrix is square (n, n) or an upper triangle (n(n-1)/2,), or a stack of them (k, n, n) or (k, n(n-1)/2); make one of activations with `atrophy rdm`"
                 );
                 return Err(Trouble::new(Exit::Data, message));
             }
@@ -59,6 +63,18 @@ impl Matrices {
     /// What one of them is called.
     pub(super) fn name(&self, number: usize) -> String {
         if self.count == 1 { self.place.to_string() } else { format!("{}[{number}]", self.place) }
+    }
+
+    /// What is wrong with one of them; a square that is no matrix may be a stack of as many upper triangles as each has pairs.
+    fn trouble(&self, error: &MatrixError, number: usize) -> Trouble {
+        let may_be_stack = self.form == Form::Square && self.array.shape.len() == 2;
+        let hint = match error {
+            MatrixError::Diagonal { .. } | MatrixError::NotSymmetric { .. } if may_be_stack => {
+                "; if each row is an upper triangle, say --stack"
+            }
+            _ => "",
+        };
+        Trouble::new(Exit::Data, format!("{}: {error}{hint}", self.name(number)))
     }
 
     /// All of them, or the one with this number.
@@ -88,7 +104,8 @@ impl Matrices {
                 (Form::Square, Slice::F64(values)) => Rdm::from_square(values),
                 (Form::Condensed, slice) => Rdm::from_condensed(T::held(slice.to_values())),
             };
-            rdms.push((self.name(number), rdm.or_trouble(Exit::Data, || self.name(number))?));
+            let rdm = rdm.map_err(|error| self.trouble(&error, number))?;
+            rdms.push((self.name(number), rdm));
         }
         Ok(rdms)
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::activations::Activations;
 use super::deliver::{Summed, are_the_same, deliver, ends, is_or_will_be_a_file};
 use super::side::{self, Side};
-use super::{Told, place};
+use super::{Told, counted, place};
 use crate::arrays::{self, Labels, Place, Values};
 use crate::memory;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble, shown};
@@ -77,7 +77,7 @@ fn distance(name: &str) -> std::result::Result<Distance, String> {
 fn range(text: &str) -> std::result::Result<[f64; 2], String> {
     let ends: Option<Vec<f64>> = text.split(',').map(|end| end.trim().parse().ok().filter(|end: &f64| end.is_finite())).collect();
     match ends.as_deref() {
-        Some([low, high]) if low < high => Ok([*low, *high]),
+        Some([low, high]) if low < high && low.abs().max(high.abs()) <= f64::from(f32::MAX) => Ok([*low, *high]),
         _ => Err("give the lower end, a comma and the higher end, as in 0,2".to_owned()),
     }
 }
@@ -171,6 +171,9 @@ impl RdmRequest {
             let one = if self.average_by.is_some() { "one condition" } else { "one image" };
             return Err(Trouble::new(Exit::Data, format!("{}: {one} has no pair; give at least two", self.activations)));
         }
+        if self.picture.is_some() {
+            self.check_drawable(&rdm)?;
+        }
         let sum = self.write(&rdm)?;
         let is_file = is_or_will_be_a_file(&self.output);
         if is_file {
@@ -204,13 +207,16 @@ impl RdmRequest {
             (_, Distance::Cosine) => format!(", {undefined} of them undefined (patterns of zeros)"),
             _ => format!(", {undefined} of them undefined (patterns without variation)"),
         };
+        let equal = rdm.upper().iter().filter(|&&value| value == O::default()).count() as u64;
+        let zeros = if equal > 0 { format!(", {equal} of them 0 (equal patterns)") } else { String::new() };
         let sorted = side.sorted_by.as_ref().map_or_else(String::new, |by| format!(", sorted by {by}"));
         let rows = if side.averaged_by.is_some() { "conditions" } else { "images" };
         let (place, images, pairs) = (shown(&self.output.to_string_lossy()), rdm.images(), rdm.upper().len());
-        let text = format!("{place}: {images} {rows}{sorted}, {pairs} pairs{left}, {} distance", self.distance);
+        let counted = counted(pairs as u64, "pair");
+        let text = format!("{place}: {images} {rows}{sorted}, {counted}{left}{zeros}, {} distance", self.distance);
         let object = json!({
             "value": self.output.to_string_lossy(), "distance": self.distance, "images": images, "features": side.features,
-            "pairs": pairs, "pairs_undefined": undefined, "dtype": if self.dtype == Precision::F4 { "f4" } else { "f8" },
+            "pairs": pairs, "pairs_undefined": undefined, "pairs_equal": equal, "dtype": if self.dtype == Precision::F4 { "f4" } else { "f8" },
             "side_file": is_file.then(|| side::beside(&self.output).to_string_lossy().into_owned()),
         });
         Told { text, object, warnings }
@@ -239,7 +245,11 @@ impl RdmRequest {
                 picture.display()
             ));
         }
-        if let Some(what) = ["npz", "json"].into_iter().find(|ending| ends(&self.output, ending)) {
+        if self.output.as_os_str() == "-" {
+            return refused("there is no file called '-'; /dev/stdout is standard output".to_owned());
+        }
+        const OTHERS: [&str; 11] = ["npz", "json", "mat", "csv", "tsv", "txt", "h5", "hdf5", "pt", "png", "svg"];
+        if let Some(what) = OTHERS.into_iter().find(|ending| ends(&self.output, ending)) {
             let output = self.output.display();
             return refused(format!("cannot write {output}: the matrix is no {what}; give a name that ends in .npy"));
         }
@@ -277,6 +287,18 @@ impl RdmRequest {
         Ok(sum)
     }
 
+    /// That the matrix has a place among the numbers of a picture, which are single.
+    fn check_drawable<O: Real>(&self, rdm: &Rdm<O>) -> Result<()> {
+        let largest = rdm.upper().iter().map(|&value| value.into().abs()).fold(0.0, f64::max);
+        if largest == 0.0 || (f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&largest) {
+            return Ok(());
+        }
+        let message = format!(
+            "distances up to {largest:.1e} cannot be drawn, only those from 1e-38 to 3e38; scale the values, or leave --picture out"
+        );
+        Err(Trouble::new(Exit::Data, message))
+    }
+
     /// Draws the matrix; what a person should know of the drawing.
     fn draw<O: Real>(&self, rdm: &Rdm<O>, classes: Option<Classes>, path: &Path) -> Result<Vec<String>> {
         let images = rdm.images();
@@ -297,6 +319,7 @@ impl RdmRequest {
             values: &picture.values,
             range: self.range.unwrap_or_else(|| report::scale(&picture.values, images)),
             images,
+            row: if self.average_by.is_some() { "condition" } else { "image" },
             undefined: undefined(rdm),
             classes: &classes,
         };

@@ -54,7 +54,7 @@ pub(super) fn check_free(side: &Path) -> Result<()> {
                 "{} is there, and says nothing of a matrix; it would be overwritten by what the matrix is. Give the matrix another name",
                 side.display()
             );
-            Err(Trouble::new(Exit::Study, message))
+            Err(Trouble::new(Exit::Refused, message))
         }
         _ => Ok(()), // what cannot be read cannot be written either, as a rule, and that is told then
     }
@@ -63,7 +63,18 @@ pub(super) fn check_free(side: &Path) -> Result<()> {
 /// What is said of the matrix of a file, if anything is; what is said of another one is a warning.
 pub(super) fn of(matrix: &Path, warnings: &mut Vec<String>) -> Option<Side> {
     let path = beside(matrix);
-    let side: Side = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+    if path == matrix {
+        return None;
+    }
+    let side: Side = match std::fs::read(&path).map(|bytes| serde_json::from_slice(&bytes)) {
+        Ok(Ok(side)) => side,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Ok(Err(_)) | Err(_) => {
+            let (side, matrix) = (path.display(), matrix.display());
+            warnings.push(format!("{side} does not say what {matrix} is, as such a file should; it is not minded"));
+            return None;
+        }
+    };
     let is_of_it = side.crc32.is_none_or(|sum| sum_of(matrix).is_ok_and(|found| found == sum));
     if !is_of_it {
         let (side, matrix) = (path.display(), matrix.display());

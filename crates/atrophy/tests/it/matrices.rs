@@ -204,6 +204,37 @@ fn stacks_are_compared_each_with_each() {
     ");
 }
 
+/// As many subjects as each has pairs: a square that is no matrix.
+#[test]
+fn a_square_may_be_a_stack() {
+    let toy = Toy::new();
+    let subjects: Vec<f64> = (1..=10).flat_map(|seed| noise(10, seed)).collect();
+    toy.write("subjects.npy", doubles(&[10, 10], &subjects));
+    insta::assert_snapshot!(toy.atrophy("noise-ceiling subjects.npy").refused(), @"
+    exit 3
+    error: subjects.npy: image 0 is 0.42320913076400757 unlike itself, not 0; if these are similarities, take 1 - similarity; if each row is an upper triangle, say --stack
+    ");
+    let told = json(&toy, "noise-ceiling subjects.npy --stack --json");
+    assert_eq!((&told["n"], &told["images"]), (&10.into(), &5.into()));
+    toy.write("column.npy", doubles(&[10, 1], &subjects[..10]));
+    assert_eq!(tau(&toy, "subjects.npy column.npy --stack --index 0"), 1.0);
+    toy.write("flat.npy", doubles(&[10], &[1.0; 10]));
+    insta::assert_snapshot!(toy.atrophy("compare column.npy flat.npy").done().out, @"undefined tau-b, 10 pairs of 5 images: all dissimilarities of flat.npy are equal");
+}
+
+/// Numbers that a picture cannot hold are told before anything is written.
+#[test]
+fn what_cannot_be_drawn_is_not_half_done() {
+    let toy = Toy::new();
+    toy.write("x.npy", doubles(&[4, 5], &noise(20, 1).iter().map(|v| v * 1e-100).collect::<Vec<_>>()));
+    insta::assert_snapshot!(toy.atrophy("rdm x.npy -o r.npy --dtype f8 --distance euclidean --picture p.png").refused(), @"
+    exit 3
+    error: distances up to 9.6e-101 cannot be drawn, only those from 1e-38 to 3e38; scale the values, or leave --picture out
+    ");
+    assert!(!toy.path("r.npy").exists() && !toy.path("r.json").exists());
+    let _ = toy.atrophy("rdm x.npy -o r.npy --dtype f8 --distance euclidean").done();
+}
+
 #[test]
 fn repetitions_are_averaged_by_their_labels() {
     let toy = Toy::new();
@@ -255,9 +286,16 @@ fn what_a_matrix_is_stands_beside_it() {
     std::fs::copy(toy.path("plain.npy"), toy.path("sorted.npy")).unwrap();
     insta::assert_snapshot!(toy.atrophy("compare sorted.npy plain.npy").done().err, @"warning: sorted.json was written for another matrix than sorted.npy holds now, and is not believed; remove it");
 
+    // nothing is known of another one's rows, or it cannot be read
+    let _ = toy.atrophy("rdm x.npy -o sorted.npy --sort-by l.txt").done();
+    std::fs::remove_file(toy.path("plain.json")).unwrap();
+    insta::assert_snapshot!(toy.atrophy("compare sorted.npy plain.npy").done().err, @"warning: sorted.npy is sorted by l.txt, and nothing says in which order the rows of plain.npy are");
+    toy.write("plain.json", "{ \"distance\": ");
+    insta::assert_snapshot!(toy.atrophy("compare labelled.npy plain.npy").done().err, @"warning: plain.json does not say what plain.npy is, as such a file should; it is not minded");
+
     toy.write("mine.json", "{}");
     insta::assert_snapshot!(toy.atrophy("rdm x.npy -o mine.npy").refused(), @"
-    exit 2
+    exit 5
     error: mine.json is there, and says nothing of a matrix; it would be overwritten by what the matrix is. Give the matrix another name
     ");
     assert!(!toy.path("mine.npy").exists());
@@ -304,7 +342,7 @@ fn intervals_are_of_ten_images_or_more() {
     toy.write("flat.npy", doubles(&[66], &flat));
     insta::assert_snapshot!(toy.atrophy("compare flat.npy y12.npy --bootstrap 50").done().out, @"
     0.115159 tau-b, 66 pairs of 12 images
-    no 95 % interval, bootstrap over images (50 resamples, 32 of them undefined, seed 1)
+    no 95 % interval, as too many resamples have no value, bootstrap over images (50 resamples, 32 of them undefined, seed 1)
     ");
     assert!(json(&toy, "compare flat.npy y12.npy --bootstrap 50 --json")["interval"]["lower"].is_null());
 }

@@ -45,6 +45,8 @@ pub struct Matrix<'a> {
     pub range: [f64; 2],
     /// Images of the matrix, the figure's n.
     pub images: usize,
+    /// What a row is: "image", or "condition" where patterns were averaged.
+    pub row: &'a str,
     /// How many of the images * (images - 1) / 2 pairs are undefined.
     pub undefined: u64,
     /// Names and numbers of images of the classes, in the order in which they follow each other along the matrix; empty if images are not
@@ -283,7 +285,7 @@ mod tests {
     fn of<'a>(values: &'a [f32], images: usize, classes: &'a [(String, usize)]) -> Matrix<'a> {
         let quantity = "Correlation distance (1 − r)";
         let (side, range) = (values.len().isqrt(), scale(values, images));
-        Matrix { title: "", quantity, side, values, range, images, undefined: 0, classes }
+        Matrix { title: "", quantity, side, values, range, images, row: "image", undefined: 0, classes }
     }
 
     fn equal(names: impl IntoIterator<Item = impl Into<String>>, images: usize) -> Vec<(String, usize)> {

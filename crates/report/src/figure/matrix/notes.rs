@@ -42,7 +42,7 @@ pub(super) fn notes(matrix: &Matrix<'_>, scale: Scale, spread: &Spread, named: u
     let mut notes = vec![what(matrix), colours(matrix, scale, spread)];
     notes.extend(grey(matrix, spread));
     if spread.count > 0 && scale.hides_itself(matrix.values, matrix.images) {
-        notes.push("The diagonal, each image with itself, lies beyond the scale.".to_owned());
+        notes.push(format!("The diagonal, each {} with itself, lies beyond the scale.", matrix.row));
     }
     if named < matrix.classes.iter().filter(|(_, images)| *images > 0).count() {
         notes.push("Not every class is named.".to_owned());
@@ -52,7 +52,7 @@ pub(super) fn notes(matrix: &Matrix<'_>, scale: Scale, spread: &Spread, named: u
 
 fn what(matrix: &Matrix<'_>) -> String {
     let Matrix { images, side, classes, .. } = *matrix;
-    let n = words::plural(images, "image");
+    let n = words::plural(images, matrix.row);
     let sorted = if classes.is_empty() { "" } else { ", sorted by class" };
     let each = images.div_ceil(side);
     match (each, images.is_multiple_of(side)) {
