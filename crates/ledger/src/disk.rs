@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -27,18 +28,42 @@ pub fn write_aside(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Writes a file so that it is there whole or not at all, but not safe from a crash of the machine before the system has written it:
-/// for what can be made again.
+/// for what can be made again. What earlier attempts left when they were killed is removed.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    sweep(path);
     let mut scratch = scratch(path)?;
+    let _ = scratch.as_file().lock(); // says that somebody is at work, where the file system can
     let mut file = io::BufWriter::with_capacity(1 << 20, scratch.as_file_mut());
     write(&mut file)?;
     file.flush()?;
     drop(file);
     scratch.persist(path)?;
     Ok(())
+}
+
+/// How long a scratch file must not have been touched before it may be taken for a dead one's: its owner may not have locked it yet.
+const UNTOUCHED: Duration = Duration::from_secs(2);
+
+/// Removes scratch files of `path` that nobody holds. What cannot be seen or removed is left.
+fn sweep(path: &Path) {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    let beside = fs::read_dir(folder_of(path)).into_iter().flatten().flatten();
+    let is_scratch = |entry: &fs::DirEntry| {
+        let (entry, name) = (entry.file_name(), name.as_encoded_bytes());
+        let between = entry.as_encoded_bytes().strip_prefix(name).and_then(|rest| rest.strip_suffix(UNFINISHED.as_bytes()));
+        between.is_some_and(|between| between.len() == 6 && between.iter().all(u8::is_ascii_alphanumeric))
+    };
+    for entry in beside.filter(is_scratch) {
+        let untouched = entry.metadata().ok().and_then(|about| about.modified().ok()?.elapsed().ok());
+        let dead = || fs::File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if untouched.is_some_and(|time| time > UNTOUCHED) && dead() {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// A file beside `path` that is created anew, whoever else writes there, and removed again unless it is given its name.
@@ -115,6 +140,31 @@ pub fn sha256(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a killed attempt left goes with the next one; what somebody holds, or what is another file's, does not.
+    #[test]
+    fn scratch_files_of_the_dead_are_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let long_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+        let left = |name: &str| {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_modified(long_ago).unwrap();
+            file
+        };
+        let held = left("file.aaaaaa.part");
+        held.lock().unwrap();
+        for name in ["file.bbbbbb.part", "file.longer.name.part", "other.cccccc.part"] {
+            left(name);
+        }
+        File::create(folder.path().join("file.dddddd.part")).unwrap(); // just now
+        write_whole(&path, |file| file.write_all(b"whole")).unwrap();
+        let mut names: Vec<String> =
+            fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        assert_eq!(names, ["file", "file.aaaaaa.part", "file.dddddd.part", "file.longer.name.part", "other.cccccc.part"]);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
 
     #[test]
     fn many_writers_of_one_file_leave_one_whole_file_and_nothing_else() {
