@@ -32,6 +32,8 @@ pub struct OpenCase {
     /// The committed index, byte for byte.
     index: Option<Vec<u8>>,
     maker: Maker,
+    /// Behind how many steps the case stood when it was taken, and where it had checkpoints.
+    found: (u64, Vec<u64>),
 }
 
 /// What one step adds to a case.
@@ -61,7 +63,8 @@ impl OpenCase {
         if case.spec != *spec {
             return Err(LedgerError::Foreign { folder: folder.to_owned() });
         }
-        let open = Self { folder: folder.to_owned(), _lock: lock, case, index, maker: maker.clone() };
+        let found = (case.done, case.states.iter().map(|state| state.after).collect());
+        let open = Self { folder: folder.to_owned(), _lock: lock, case, index, maker: maker.clone(), found };
         sweep(folder, &open.case);
         Ok(Some(open))
     }
@@ -217,10 +220,15 @@ impl OpenCase {
         Ok(())
     }
 
-    /// Drops checkpoints that are neither wanted, nor the last one, nor the one that work goes on from.
+    /// Drops checkpoints that are neither wanted, nor the last one, nor the one that work goes on from; nor any that was kept when the case
+    /// was taken: what an earlier wish kept may be needed for what is still to be read.
     fn forget_unwanted(&self, next: &mut Case, now: Option<u64>, wanted: &Wanted) {
         let last = next.states.iter().map(|state| state.after).max();
-        let kept: BTreeSet<u64> = wanted.kept.iter().copied().chain(now).chain(last).collect();
+        let (done, mut found) = self.found.clone();
+        if done < wanted.course.steps() {
+            found.pop(); // work was going on from there
+        }
+        let kept: BTreeSet<u64> = wanted.kept.iter().copied().chain(now).chain(last).chain(found).collect();
         next.states.retain(|state| kept.contains(&state.after));
     }
 }

@@ -43,6 +43,16 @@ const UNTREATED: u64 = 4;
 const SHAM: u64 = 6;
 const SCHOOLING: u64 = 3;
 
+/// What an earlier wish kept serves a later question, though the study no longer asks to keep it: nothing is learned again.
+#[test]
+fn kept_networks_are_read_though_nobody_asks_to_keep_them_any_more() {
+    let pearson = "measures=[\"accuracy\",{rdm_similarity={method=\"pearson\"}}]";
+    let toy = Toy::new();
+    let _ = toy.atrophy("run toy.toml --out out --set keep=every-reading").done();
+    let ran = toy.atrophy(&format!("run toy.toml --out out --set {pearson}")).done();
+    assert!(ran.err.contains("reading") && !ran.err.contains("epoch"), "{}", ran.err);
+}
+
 #[test]
 fn a_seed_more_is_one_subject_and_its_trials() {
     assert_eq!(grown(&[], &["seeds.count=2"]), SCHOOLING + RETRAINED + UNTREATED + SHAM);
