@@ -71,8 +71,12 @@ impl CeilingRequest {
     }
 
     fn told<T: Held>(&self, read: Vec<Matrices>, mut warnings: Vec<String>) -> Result<Told> {
-        let taken: Result<Vec<Vec<(String, Rdm<T>)>>> = read.into_iter().map(|matrices| matrices.take(None)).collect();
-        let (names, rdms): (Vec<String>, Vec<Rdm<T>>) = taken?.into_iter().flatten().unzip();
+        let (mut names, mut rdms) = (Vec::new(), Vec::new());
+        for matrices in read {
+            let (more_names, more): (Vec<String>, Vec<Rdm<T>>) = matrices.take(None)?.into_iter().unzip();
+            names.extend(more_names);
+            rdms.extend(more);
+        }
         memory::refuse_beyond(rdms[0].upper().len() as u64 * 50, "the noise ceiling")?;
         let ceiling = noise_ceiling(&rdms, self.method).or_trouble(Exit::Data, || names.join(", "))?;
         let (images, matrices, pairs) = (rdms[0].images(), ceiling.matrices, ceiling.pairs_used);

@@ -4,7 +4,7 @@ use rsa::{CkaError, Method, Prepared, Rdm, Real, bootstrap, linear_cka, linear_c
 use serde_json::{Value, json};
 
 use super::activations::Activations;
-use super::matrices::Matrices;
+use super::matrices::{Matrices, Named};
 use super::side::check_belong;
 use super::{Told, counted, place, value};
 use crate::arrays::{Place, Values};
@@ -135,8 +135,8 @@ impl CompareRequest {
         }
         let index = self.index(&a, &b)?;
         match a.are_doubles() || b.are_doubles() {
-            false => self.told(method, a.take::<f32>(index[0])?, b.take::<f32>(index[1])?, warnings),
-            true => self.told(method, a.take::<f64>(index[0])?, b.take::<f64>(index[1])?, warnings),
+            false => self.told(method, a.take::<f32>(index[0])?, &b.take::<f32>(index[1])?, warnings),
+            true => self.told(method, a.take::<f64>(index[0])?, &b.take::<f64>(index[1])?, warnings),
         }
     }
 
@@ -155,13 +155,7 @@ impl CompareRequest {
         }
     }
 
-    fn told<T: Real>(
-        &self,
-        method: Method,
-        a: Vec<(String, Rdm<T>)>,
-        b: Vec<(String, Rdm<T>)>,
-        warnings: Vec<String>,
-    ) -> Result<Told> {
+    fn told<T: Real>(&self, method: Method, a: Vec<Named<T>>, b: &[Named<T>], warnings: Vec<String>) -> Result<Told> {
         let ((a_name, first), (b_name, second)) = (&a[0], &b[0]);
         let images = first.images();
         if images != second.images() {
@@ -178,7 +172,7 @@ impl CompareRequest {
         for (a_name, a) in a {
             let mut row = Vec::new();
             let reference = Prepared::new(a);
-            for (b_name, b) in &b {
+            for (b_name, b) in b {
                 let (line, object) = self.of_two(method, (&a_name, &reference), (b_name, b))?;
                 lines.push(if is_one { line } else { format!("{a_name}, {b_name}: {line}") });
                 row.push(object["value"].clone());

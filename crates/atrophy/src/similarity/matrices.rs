@@ -18,6 +18,9 @@ pub(super) struct Matrices {
     pub(super) count: usize,
 }
 
+/// A matrix, and what it is called.
+pub(super) type Named<T> = (String, Rdm<T>);
+
 /// How a matrix is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -78,7 +81,7 @@ impl Matrices {
     }
 
     /// All of them, or the one with this number.
-    pub(super) fn take<T: Held>(self, number: Option<usize>) -> Result<Vec<(String, Rdm<T>)>> {
+    pub(super) fn take<T: Held>(self, number: Option<usize>) -> Result<Vec<Named<T>>> {
         if let Some(number) = number.filter(|&number| number >= self.count) {
             let (place, count) = (&self.place, self.count);
             return Err(Trouble::new(

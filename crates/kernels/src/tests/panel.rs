@@ -23,6 +23,8 @@ fn panels() {
     }
 }
 
+type Kernel = fn(&[[f64; 16]], &[[f64; 16]], &mut [f64], usize);
+
 /// In the order of the sums, and so to the last bit, on every processor.
 #[test]
 fn panels_of_doubles() {
@@ -32,7 +34,7 @@ fn panels_of_doubles() {
         let products = expected(|i, j| a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a[i] * b[j]));
         let differences = expected(|i, j| a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + (a[i] - b[j]) * (a[i] - b[j])));
         for simd in available() {
-            let of = |kernel: fn(&[[f64; 16]], &[[f64; 16]], &mut [f64], usize)| {
+            let of = |kernel: Kernel| {
                 let mut sums = vec![1.0; 320];
                 simd.force(|| kernel(a, b, &mut sums, 20));
                 sums

@@ -34,7 +34,7 @@ fn check<T: Real>(fixture: &Fixture, number: impl Fn(f64) -> T) {
         let name = format!("{}, {method}", fixture.name);
         let found = noise_ceiling(&matrices, method).expect("in order");
         let near = |ours: Option<f64>, wanted: f64| {
-            assert!(ours.is_some_and(|o| (o - wanted).abs() < 1e-12), "{name}: {ours:?}, not {wanted}")
+            assert!(ours.is_some_and(|o| (o - wanted).abs() < 1e-12), "{name}: {ours:?}, not {wanted}");
         };
         near(found.lower, fixture.lower[&method]);
         near(found.upper, fixture.upper[&method]);
