@@ -1,8 +1,8 @@
 //! Arrays of anybody's making: NumPy's `.npy`, or one array of an `.npz`, with numbers of any type, order and byte order that NumPy
 //! writes; and labels, which may be words and may stand in a text file.
 //!
-//! From the door on: a [`Place`] says which file and which array of it; [`source`] opens the file; [`archive`] finds the array in an
-//! `.npz`; [`header`] says what the array is; [`kind`] what can be done with it; [`numbers`] takes the numbers, [`labels`] the labels.
+//! From the door on: a [`Place`] says which file and which array of it; `source` opens the file; `archive` finds the array in an
+//! `.npz`; `header` says what the array is; `kind` what can be done with it; `numbers` takes the numbers, `labels` the labels.
 //!
 //! A file may claim anything. So its header is read first, and no more than the header says; what it says must be there and must fit into
 //! memory before any of it is taken.

@@ -1,8 +1,8 @@
 //! Representational similarity for anybody's activations, from any framework: `atrophy rdm`, `atrophy compare`, `atrophy noise-ceiling`.
 //!
-//! The numbers are those of crate `rsa`. Here are the questions ([`matrix`], [`compare`], [`ceiling`]), what is read for them
-//! ([`activations`], [`matrices`]), the file beside a matrix that says what it is ([`side`]), and how results get to the disk
-//! ([`deliver`]).
+//! The numbers are those of crate `rsa`. Here are the questions (`matrix`, `compare`, `ceiling`), what is read for them
+//! (`activations`, `matrices`), the file beside a matrix that says what it is (`side`), and how results get to the disk
+//! (`deliver`).
 
 mod activations;
 mod ceiling;
