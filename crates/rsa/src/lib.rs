@@ -157,6 +157,7 @@ mod hsic;
 mod inversions;
 mod kendall;
 mod moments;
+mod pairs;
 mod panels;
 mod product;
 mod ranking;
