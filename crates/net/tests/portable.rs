@@ -3,8 +3,6 @@
 //! since instructions are chosen once.
 
 #![cfg(all(target_arch = "x86_64", not(target_feature = "fma")))]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
-
 use net::{Device, Network, Retina};
 use neuro::architecture::Blueprint;
 use neuro::images::{Images, Shape};
