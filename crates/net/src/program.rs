@@ -1,4 +1,5 @@
-//! A network as a program: its architecture, compiled once for learning and once for perceiving into a list of operations.
+//! A network as a program: its architecture, compiled once for learning (training mode) and once for perceiving (evaluation mode) into a list of
+//! operations.
 //!
 //! An operation is one call of a kernel and does all that can be done in the same pass over memory: a ReLU, a pool, and in perceiving
 //! the normalisation behind a convolution. It knows the sizes of activity, where its trained values lie among the parameters and its
