@@ -38,7 +38,7 @@ pub struct Train {
     /// Threads that compute [default: as many as there are processors].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Where the network lives: cpu, cpu-stock (the engine's own operations), vulkan or metal.
+    /// Where the network lives: cpu, which is all there is.
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Print one JSON object.

@@ -193,7 +193,7 @@ impl CheckRequest {
             let (study, _) = ledger.asked()?;
             let shown = format!("the study of {}", self.folder.display());
             let asked = Asked::of(StudyFile::of_ledger(&ledger.title().name, &shown, study), self.data.clone(), None)?;
-            match self.how.prepared(|how, threads| how.work_on(&asked, &self.folder, threads, Some(&ledger.title().cause)))? {
+            match self.how.prepared(|how| how.work_on(&asked, &self.folder, Some(&ledger.title().cause)))? {
                 Standing::Done { .. } => {}
                 Standing::Halted => return Err(Trouble::new(Exit::Interrupted, "stopped; `atrophy check --repair` goes on")),
                 Standing::Left { cases } => {

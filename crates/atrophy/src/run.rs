@@ -36,14 +36,14 @@ pub struct Run {
 /// How a study is carried out: none of it changes what its numbers are.
 #[derive(Debug, clap::Args)]
 pub struct RunArguments {
-    /// Where networks live: cpu, cpu-stock (the engine's own operations, for comparison), vulkan or metal.
+    /// Where networks live: cpu, which is all there is.
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Instruction set of the kernels: avx512, avx2 or portable [default: the best that the processor has]. Name one that all machines
     /// have that work on one study, and their results are the same to the last bit.
     #[arg(long, value_name = "NAME")]
     instructions: Option<String>,
-    /// Threads that compute [default: as many as there are processors]. Results on cpu do not depend on it.
+    /// Threads that compute [default: as many as there are processors]. Results do not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// Take the cases of this seed alone, as one of several tasks.
@@ -69,23 +69,23 @@ impl Run {
         let asked = self.study.read(self.mirror)?;
         let out = self.out.unwrap_or_else(|| Path::new("runs").join(asked.file.folder_name()));
         let json = self.json;
-        self.how.prepared(|how, threads| conclude(&out, how.work_on(&asked, &out, threads, None)?, json))
+        self.how.prepared(|how| conclude(&out, how.work_on(&asked, &out, None)?, json))
     }
 }
 
 impl RunArguments {
     /// Makes the process ready to learn, and does `work` in it.
-    pub fn prepared<T: Send>(&self, work: impl FnOnce(&Self, usize) -> Result<T> + Send) -> Result<T> {
+    pub fn prepared<T: Send>(&self, work: impl FnOnce(&Self) -> Result<T> + Send) -> Result<T> {
         if let Some(instructions) = &self.instructions {
             net::pin_instructions(instructions).map_err(|error| Trouble::new(Exit::Study, error.to_string()))?;
         }
         net::prepare_learning();
-        with_threads(self.threads, |threads| work(self, threads))
+        with_threads(self.threads, |_| work(self))
     }
 
     /// The story of a run: images, a lab, a ledger, and every case that is not done. A repair gives what the folder was made of, and nothing
     /// else will do.
-    pub fn work_on(&self, asked: &Asked, out: &Path, threads: usize, made_of: Option<&Cause>) -> Result<Standing> {
+    pub fn work_on(&self, asked: &Asked, out: &Path, made_of: Option<&Cause>) -> Result<Standing> {
         let device: Device =
             self.device.parse().map_err(|error: net::DeviceError| Trouble::new(Exit::Study, error.to_string()))?;
         let seed = self.seed(asked)?;
@@ -100,7 +100,7 @@ impl RunArguments {
         let stimuli = asked.stimuli(&mut |event| screen.fetch(&event))?;
         let study = &asked.file.study;
         let showing = asked.showing(&stimuli);
-        let cause = asked.cause(&stimuli, &showing, device_of_cases(device, threads), given.as_ref());
+        let cause = asked.cause(&stimuli, &showing, device.name().to_owned(), given.as_ref());
         if let Some(other) = made_of.filter(|other| !same_makings(other, &cause)) {
             return Err(other_makings(other));
         }
@@ -133,14 +133,6 @@ impl RunArguments {
                 Err(Trouble::new(Exit::Study, message))
             }
         }
-    }
-}
-
-/// The device as far as numbers depend on it: the engine's own operations do not promise the same sums on any number of threads.
-fn device_of_cases(device: Device, threads: usize) -> String {
-    match device {
-        Device::Cpu => device.name().to_owned(),
-        other => format!("{}, {threads} threads", other.name()),
     }
 }
 

@@ -1,30 +1,25 @@
-//! Where the network lives: chosen at run time from what this build has.
+//! Where the network lives.
 
 use std::str::FromStr;
 
 /// A device a network can live on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
-    /// The processor, with our own kernels.
+    /// The processor.
     Cpu,
-    /// The processor, with the engine's operations alone (Burn's `flex` backend): slower, for comparison.
-    CpuStock,
-    /// A graphics card through Vulkan; needs the cargo feature `vulkan`.
-    #[cfg(feature = "vulkan")]
-    Vulkan,
-    /// An Apple graphics processor through Metal; needs the cargo feature `metal`.
-    #[cfg(feature = "metal")]
-    Metal,
 }
+
+/// Devices of earlier versions, which went with the tensor library that served them.
+const GONE: [&str; 3] = ["cpu-stock", "vulkan", "metal"];
 
 /// Why a device cannot be had.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DeviceError {
-    /// A known device that this build lacks.
-    #[error("this build has no device '{0}'; install it with `cargo install --features {0}`")]
-    NotBuilt(String),
+    /// A device of earlier versions.
+    #[error("the device '{0}' is gone; choose cpu (graphics cards are to come back with networks of PyTorch)")]
+    Gone(String),
     /// A word that names no device.
-    #[error("there is no device '{0}'; choose cpu, cpu-stock, vulkan or metal")]
+    #[error("there is no device '{0}'; choose cpu")]
     Unknown(String),
     /// An instruction set that cannot be had.
     #[error(transparent)]
@@ -37,12 +32,7 @@ impl FromStr for Device {
     fn from_str(name: &str) -> Result<Self, DeviceError> {
         match name {
             "cpu" => Ok(Device::Cpu),
-            "cpu-stock" => Ok(Device::CpuStock),
-            #[cfg(feature = "vulkan")]
-            "vulkan" => Ok(Device::Vulkan),
-            #[cfg(feature = "metal")]
-            "metal" => Ok(Device::Metal),
-            known if ["vulkan", "metal"].contains(&known) => Err(DeviceError::NotBuilt(name.to_owned())),
+            gone if GONE.contains(&gone) => Err(DeviceError::Gone(name.to_owned())),
             _ => Err(DeviceError::Unknown(name.to_owned())),
         }
     }
@@ -55,7 +45,7 @@ impl std::fmt::Display for Device {
 }
 
 /// Has all kernels of this process use one instruction set: `avx512`, `avx2` or `portable`. Call it once, before any work, so that
-/// machines with different processors compute the same bits on the device `cpu`.
+/// machines with different processors compute the same bits.
 ///
 /// # Errors
 /// If there is no such instruction set, this processor lacks it, or another one was pinned before.
@@ -63,7 +53,7 @@ pub fn pin_instructions(name: &str) -> Result<(), DeviceError> {
     Ok(name.parse::<kernels::Simd>()?.pin()?)
 }
 
-/// The instruction set that the device `cpu` uses, such as "AVX-512": different ones round differently.
+/// The instruction set that the kernels use, such as "AVX-512": different ones round differently.
 #[must_use]
 pub fn instructions() -> String {
     kernels::Simd::current().to_string()
@@ -91,21 +81,6 @@ impl Device {
     pub fn name(self) -> &'static str {
         match self {
             Device::Cpu => "cpu",
-            Device::CpuStock => "cpu-stock",
-            #[cfg(feature = "vulkan")]
-            Device::Vulkan => "vulkan",
-            #[cfg(feature = "metal")]
-            Device::Metal => "metal",
-        }
-    }
-
-    pub(crate) fn engine(self) -> burn::tensor::Device {
-        match self {
-            Device::Cpu | Device::CpuStock => burn::tensor::Device::flex(),
-            #[cfg(feature = "vulkan")]
-            Device::Vulkan => burn::tensor::Device::vulkan(burn::tensor::DeviceKind::DefaultDevice),
-            #[cfg(feature = "metal")]
-            Device::Metal => burn::tensor::Device::metal(burn::tensor::DeviceKind::DefaultDevice),
         }
     }
 }

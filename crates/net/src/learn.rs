@@ -1,13 +1,13 @@
 //! Learning: one epoch of stochastic gradient descent.
 
-use burn::tensor::{Tensor, TensorData};
 use neuro::images::Images;
 use neuro::lesson::Lesson;
 use neuro::seed::{Address, Purpose, Seed};
 
 use crate::batches::{Batch, Order};
-use crate::network::{Mode, Network};
-use crate::parameter::{Parameter, read};
+use crate::loss::{cross_entropy, cross_entropy_gradient, highest, targets};
+use crate::network::Network;
+use crate::parameter::Parameter;
 
 /// What an epoch was like, as seen while learning.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,44 +61,23 @@ impl Network {
         if self.is_finite() { Ok(tally.outcome()) } else { Err(Diverged { batch: batches }) }
     }
 
+    /// One step: forwards, the loss, and backwards, where each parameter descends as soon as its gradient is there.
     fn learn_batch(&mut self, lesson: &Lesson, rate: f64, batch: Batch, tally: &mut Tally) -> Result<(), NotANumber> {
+        let images = batch.labels.len();
         let targets = targets(&batch.labels, self.architecture.classes, lesson.label_smoothing.get());
-        let leaves: Vec<Tensor<1>> = self.parameters.iter().map(Parameter::leaf).collect();
-        let images = self.images(batch.values, batch.labels.len()).autodiff();
-        let logits = Network::pass(&self.architecture, self.operations, &leaves, images, Mode::Learning(&mut self.statistics));
-        tally.count(&read(logits.clone().inner()), &targets, &batch.labels)?;
-        let target_tensor =
-            Tensor::from_data(TensorData::new(targets, [batch.labels.len(), self.architecture.classes]), &self.engine);
-        let mut gradients = crate::operations::cross_entropy(logits, target_tensor).backward();
-        for (parameter, leaf) in self.parameters.iter_mut().zip(leaves) {
-            let gradient = leaf.grad_remove(&mut gradients).expect("every parameter takes part");
-            drop(leaf);
-            parameter.descend(gradient, lesson, rate, self.operations);
-        }
+        let pass = self.learning.forward(&self.parameters, &mut self.statistics, batch.values, images);
+        tally.count(pass.logits(), &targets, &batch.labels)?;
+        let gradient = cross_entropy_gradient(pass.logits(), &targets, images);
+        let mut descend = |parameter: &mut Parameter, gradient: &[f32]| parameter.descend(gradient, lesson, rate);
+        self.learning.backward(pass, gradient, &mut self.parameters, &mut descend);
         Ok(())
     }
 
     fn is_finite(&self) -> bool {
-        let finite = |values: Vec<f32>| values.iter().all(|value| value.is_finite());
+        let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
         self.parameters.iter().all(|parameter| finite(parameter.values()))
-            && self.statistics.iter().all(|s| finite(read(s.mean.clone())) && finite(read(s.variance.clone())))
+            && self.statistics.iter().all(|kept| finite(&kept.mean) && finite(&kept.variance))
     }
-
-    /// Images as the network takes them: `[images, channels, height, width]`, with the channels last in memory.
-    pub(crate) fn images(&self, values: Vec<f32>, count: usize) -> Tensor<4> {
-        let shape = self.architecture.input;
-        let data = TensorData::new(values, [count, shape.height, shape.width, shape.channels]);
-        Tensor::<4>::from_data(data, &self.engine).permute([0, 3, 1, 2])
-    }
-}
-
-/// Target distributions, images x classes.
-fn targets(labels: &[u16], classes: usize, smoothing: f64) -> Vec<f32> {
-    let mut targets = vec![(smoothing / classes as f64) as f32; labels.len() * classes];
-    for (image, &label) in labels.iter().enumerate() {
-        targets[image * classes + usize::from(label)] = (1.0 - smoothing + smoothing / classes as f64) as f32;
-    }
-    targets
 }
 
 struct NotANumber;
@@ -117,8 +96,7 @@ impl Tally {
         for (image, &label) in labels.iter().enumerate() {
             let row = &logits[image * classes..(image + 1) * classes];
             let goal = &targets[image * classes..(image + 1) * classes];
-            let log_sum = log_sum_exp(row);
-            let loss: f64 = row.iter().zip(goal).map(|(&x, &t)| f64::from(t) * (log_sum - f64::from(x))).sum();
+            let loss = cross_entropy(row, goal);
             if !loss.is_finite() {
                 return Err(NotANumber);
             }
@@ -133,15 +111,4 @@ impl Tally {
         let images = self.images.max(1) as f64;
         EpochOutcome { loss: self.loss / images, accuracy: self.right as f64 / images }
     }
-}
-
-/// ln(sum of exp), without overflow.
-pub(crate) fn log_sum_exp(row: &[f32]) -> f64 {
-    let top = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    top + row.iter().map(|&x| (f64::from(x) - top).exp()).sum::<f64>().ln()
-}
-
-/// Index of the highest value; the first of them in a tie.
-pub(crate) fn highest(row: &[f32]) -> usize {
-    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
 }

@@ -1,25 +1,27 @@
 //! The network: it learns, perceives and is wounded.
 //!
-//! This is the only crate that uses the tensor engine (Burn). Callers see plain data: images as bytes, lessons (settings of SGD),
-//! lesions (pruning masks that only grow), responses, and states (checkpoints) as safetensors bytes with torchvision's names.
+//! Callers see plain data: images as bytes, lessons (settings of SGD), lesions (pruning masks that only grow), responses, and states
+//! (checkpoints) as safetensors bytes with torchvision's names. Inside, a network is a program: a list of operations, each of them a call of
+//! the kernels on plain slices.
 
 pub use device::{Device, DeviceError, instructions, pin_instructions, prepare_learning, prepare_process, processor};
 pub use learn::{Diverged, EpochOutcome};
 pub use network::Network;
 pub use perceive::{NotFinite, SHOWN_AT_ONCE};
 pub use retina::Retina;
-pub use swift::conversions;
 pub use weights::{Given, WeightsError};
 
 mod device;
 mod network;
 mod parameter;
 mod retina;
+mod statistics;
 
 mod learn;
 mod perceive;
 mod weights;
 
 mod batches;
-mod operations;
-mod swift;
+mod loss;
+mod order;
+mod program;

@@ -1,15 +1,14 @@
 //! Perceiving: what the network does when it is shown images. It learns nothing from them.
 
-use burn::tensor::Tensor;
-use neuro::images::Images;
+use neuro::images::{Images, Shape};
 use neuro::lesson::Augmentation;
 use neuro::responses::{Answers, Patterns, Responses, Showing};
 use neuro::seed::{Address, Seed};
 
 use crate::batches::{Batch, Order};
-use crate::learn::{highest, log_sum_exp};
-use crate::network::{Mode, Network, Reader};
-use crate::parameter::read;
+use crate::loss::{highest, log_sum_exp};
+use crate::network::Network;
+use crate::order::to_pytorch;
 
 /// Images shown at a time. A constant, so that responses cannot depend on a setting.
 pub const SHOWN_AT_ONCE: usize = 200;
@@ -37,7 +36,6 @@ impl Network {
         taps: &[String],
         watch: &mut dyn FnMut(usize),
     ) -> Result<Responses, NotFinite> {
-        let values: Vec<Tensor<1>> = self.parameters.iter().map(crate::parameter::Parameter::value).collect();
         let mut rows = vec![None; test.len()];
         showing.probe.iter().enumerate().for_each(|(row, &position)| rows[position] = Some(row));
         let features = |tap: &String| {
@@ -61,14 +59,13 @@ impl Network {
         };
         let mut first = 0;
         order.each(|Batch { values: pixels, labels }| {
-            let mut keep = |name: &str, activity: Tensor<2>| {
-                let patterns = patterns.iter_mut().find(|p| p.layer == name).expect("only what is wanted is read");
-                keep_rows(patterns, &read(activity), &rows[first..first + labels.len()]);
+            let mut keep = |tap: &str, size: Shape, activity: &[f32]| {
+                if let Some(patterns) = patterns.iter_mut().find(|patterns| patterns.layer == tap) {
+                    keep_rows(patterns, size, activity, &rows[first..first + labels.len()]);
+                }
             };
-            let images = self.images(pixels, labels.len());
-            let mode = Mode::Perceiving(&self.statistics, Reader { taps, read: &mut keep });
-            let logits = Network::pass(&self.architecture, self.operations, &values, images, mode);
-            answer(&mut answers, &read(logits), &labels)?;
+            let logits = self.perceiving.perceive(&self.parameters, &self.statistics, pixels, labels.len(), &mut keep);
+            answer(&mut answers, &logits, &labels)?;
             first += labels.len();
             watch(labels.len());
             Ok(())
@@ -77,13 +74,12 @@ impl Network {
     }
 }
 
-/// Copies the rows of the probe images into their places.
-fn keep_rows(patterns: &mut Patterns, activity: &[f32], rows: &[Option<usize>]) {
+/// Copies the activity of the probe images into their rows, in PyTorch's order of features.
+fn keep_rows(patterns: &mut Patterns, size: Shape, activity: &[f32], rows: &[Option<usize>]) {
     let features = patterns.features;
-    for (image, row) in rows.iter().enumerate() {
+    for (activity, row) in activity.chunks_exact(features).zip(rows) {
         if let Some(row) = row {
-            patterns.values[row * features..(row + 1) * features]
-                .copy_from_slice(&activity[image * features..(image + 1) * features]);
+            to_pytorch(size, activity, &mut patterns.values[row * features..(row + 1) * features]);
         }
     }
 }

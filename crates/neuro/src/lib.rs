@@ -1,6 +1,6 @@
 //! The science of atrophy as plain data.
 //!
-//! No files, no clock, no terminal, no tensor engine: what a study asks ([`study`]), which synapses an
+//! No files, no clock, no terminal, no kernels: what a study asks ([`study`]), which synapses an
 //! injury takes ([`injury`]), which lesson follows ([`plasticity`]), and what is asked of the responses
 //! ([`measure`]). These strategies decide and return data; the network, in another room, does.
 

@@ -235,12 +235,19 @@ fn an_index_that_counts_wrongly_is_begun_again() {
 #[test]
 fn a_repair_with_other_images_is_refused() {
     let toy = Toy::new();
+    toy.change("{ shapes = { train = 40, test = 20 } }", r#"{ folder = { path = "pictures", size = 16 } }"#);
+    let white = include_bytes!("white.png");
+    ["train/cat", "train/dog", "test/cat", "test/dog"]
+        .iter()
+        .for_each(|folder| toy.write(&format!("pictures/{folder}/1.png"), white));
     let _ = toy.atrophy("run toy.toml").done();
     let ledger = std::fs::read(toy.path("runs/toy/ledger.json")).unwrap();
     flip(&toy.path("runs/toy/trials/sham/network-1-injury-1-data-1/readings/step-01-treated/record.json"));
-    let refused = toy.atrophy("check runs/toy --repair --device cpu-stock");
-    assert!(refused.exit == 5 && refused.err.contains("on another device"), "{}", refused.err);
+    toy.write("pictures/train/cat/2.png", white);
+    let refused = toy.atrophy("check runs/toy --repair");
+    assert!(refused.exit == 5 && refused.err.contains("made of other images"), "{}", refused.err);
     assert!(std::fs::read(toy.path("runs/toy/ledger.json")).unwrap() == ledger);
+    std::fs::remove_file(toy.path("pictures/train/cat/2.png")).unwrap();
     let _ = toy.atrophy("check runs/toy --repair").done();
 }
 

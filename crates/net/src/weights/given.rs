@@ -45,7 +45,7 @@ impl Network {
         let mut statistics = Vec::new();
         for kept in &self.statistics {
             let (mean, variance) = (format!("{}.running_mean", kept.path), format!("{}.running_var", kept.path));
-            let channels = kept.mean.dims();
+            let channels = [kept.mean.len()];
             statistics.push((foreign.floats(&mean, &channels)?, not_negative(&variance, foreign.floats(&variance, &channels)?)?));
         }
         let unused = foreign.unused()?;

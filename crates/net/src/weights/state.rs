@@ -9,7 +9,6 @@ use safetensors::tensor::{Dtype, SafeTensors, View};
 use super::error::WeightsError;
 use super::file::{check_shape, finite, nearest, not_negative, of_type, open};
 use crate::network::Network;
-use crate::parameter::read;
 
 impl Network {
     /// The whole state (a checkpoint): values, running statistics, masks (`NAME_mask`, one byte per synapse, 1 alive) and, while a
@@ -18,22 +17,21 @@ impl Network {
         let mut tensors: Vec<(String, Plain)> = Vec::new();
         for parameter in &self.parameters {
             let (path, shape) = (&parameter.path, &parameter.shape);
-            tensors.push((path.clone(), Plain::floats(shape, &parameter.values())));
-            if let Some(momentum) = parameter.momentum_values() {
-                tensors.push((format!("{path}_momentum"), Plain::floats(shape, &momentum)));
+            tensors.push((path.clone(), Plain::floats(shape, parameter.values())));
+            if let Some(momentum) = parameter.momentum() {
+                tensors.push((format!("{path}_momentum"), Plain::floats(shape, momentum)));
             }
         }
         for statistics in &self.statistics {
             for (name, values) in [("running_mean", &statistics.mean), ("running_var", &statistics.variance)] {
-                let values = read(values.clone());
-                tensors.push((format!("{}.{name}", statistics.path), Plain::floats(&[values.len()], &values)));
+                tensors.push((format!("{}.{name}", statistics.path), Plain::floats(&[values.len()], values)));
             }
         }
         for (layer, index) in self.synaptic_indices().into_iter().enumerate() {
             let (parameter, lesion) = (&self.parameters[index], &self.lesion.layers()[layer]);
-            assert!(dead_are_zero(lesion, &parameter.values()), "a lost synapse of {} came back", parameter.path);
-            let momentum = parameter.momentum_values().unwrap_or_default();
-            assert!(dead_are_zero(lesion, &momentum), "a lost synapse of {} has momentum", parameter.path);
+            assert!(dead_are_zero(lesion, parameter.values()), "a lost synapse of {} came back", parameter.path);
+            let momentum = parameter.momentum().unwrap_or_default();
+            assert!(dead_are_zero(lesion, momentum), "a lost synapse of {} has momentum", parameter.path);
             tensors.push((format!("{}_mask", parameter.path), Plain::bytes(&parameter.shape, lesion.mask())));
         }
         safetensors::serialize(tensors, None).expect("names are distinct and sizes agree")
@@ -57,7 +55,7 @@ impl Network {
         }
         let mut statistics = Vec::new();
         for kept in &self.statistics {
-            let channels = kept.mean.dims();
+            let channels = [kept.mean.len()];
             let mean = state.floats(&format!("{}.running_mean", kept.path), &channels)?;
             statistics.push((mean, state.variances(&format!("{}.running_var", kept.path), &channels)?));
         }

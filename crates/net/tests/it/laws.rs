@@ -1,12 +1,13 @@
 //! What must hold for every network: dead stays dead, and the same beginning has the same end.
 
+use net::{Device, Network, Retina};
 use neuro::injury::{Injury, Scope, Share};
 use neuro::quantity::Fraction;
 use neuro::responses::Showing;
 use neuro::seed::{Address, Seed};
 use safetensors::SafeTensors;
 
-use crate::{images, lesson, newborn};
+use crate::{images, lesson, newborn, tiny};
 
 fn ablation(fraction: f64) -> Injury {
     Injury::Ablation {
@@ -148,4 +149,18 @@ fn outputs_that_are_no_numbers_are_an_error_and_never_a_class() {
         let error = network.perceive(&images, &showing, &[], &mut |_| {}).unwrap_err();
         assert_eq!(error.to_string(), "the outputs are no longer numbers (image 1)");
     }
+}
+
+/// A network of one dense layer reads its last maps twice: as maps, and as the features that they become. Dense layers count their inputs in
+/// PyTorch's order.
+#[test]
+fn patterns_of_maps_are_in_the_order_of_features() {
+    let images = images(20);
+    let network = Network::newborn(tiny(true, &[]), &Retina::of(&images), Seed(1), Device::Cpu);
+    let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
+    let taps = ["block3", "penultimate"].map(str::to_owned);
+    let showing = Showing::new(images.labels(), Some(1), &classes);
+    let patterns = network.perceive(&images, &showing, &taps, &mut |_| {}).unwrap().patterns;
+    assert_eq!((patterns[0].features, patterns[0].values.len()), (16 * 4, 10 * 16 * 4));
+    assert_eq!(patterns[0].values, patterns[1].values);
 }

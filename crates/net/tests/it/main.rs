@@ -7,7 +7,7 @@ mod given;
 mod laws;
 mod pytorch;
 mod states;
-mod swift;
+mod vgg;
 
 use std::num::NonZeroU32;
 
