@@ -14,16 +14,22 @@ pub(crate) struct Panels<N> {
     pub(crate) vectors: usize,
     /// Numbers in each.
     pub(crate) depth: usize,
-    values: Vec<[N; PANEL]>,
+    /// Panel after panel, from `start` on.
+    values: Vec<N>,
+    /// Where a line of the cache begins: rows that straddle two lines make a product a tenth slower.
+    start: usize,
 }
+
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
 
 impl<N: Real> Panels<N> {
     /// One vector for each image: `number(feature, value)` of its pattern's values as the distance sees them.
     pub(crate) fn of_images<T: Real>(seen: &Seen<'_, T>, number: impl Fn(usize, f64) -> N + Sync) -> Panels<N> {
         let (images, depth) = (seen.patterns.images, seen.patterns.features);
-        let mut values = vec![[N::default(); PANEL]; images.div_ceil(PANEL) * depth];
+        let mut panels = Panels::zeros(images, depth);
         let of_panel = seen.patterns.values.par_chunks(PANEL * depth).zip(seen.changes.par_chunks(PANEL));
-        values.par_chunks_mut(depth).zip(of_panel).for_each(|(panel, (patterns, changes))| {
+        panels.rows_mut().par_chunks_mut(depth).zip(of_panel).for_each(|(panel, (patterns, changes))| {
             // A few features of all patterns at a time, so that each piece of the panel is written while it is in cache.
             for (start, rows) in (0..depth).step_by(PANEL).zip(panel.chunks_mut(PANEL)) {
                 for (place, (pattern, change)) in patterns.chunks_exact(depth).zip(changes).enumerate() {
@@ -33,14 +39,14 @@ impl<N: Real> Panels<N> {
                 }
             }
         });
-        Panels { vectors: images, depth, values }
+        panels
     }
 
     /// One vector for each feature: `number(feature, value)` of its values for all images.
     pub(crate) fn of_features<T: Real>(seen: &Seen<'_, T>, number: impl Fn(usize, f64) -> N + Sync) -> Panels<N> {
         let (features, depth) = (seen.patterns.features, seen.patterns.images);
-        let mut values = vec![[N::default(); PANEL]; features.div_ceil(PANEL) * depth];
-        values.par_chunks_mut(depth).enumerate().for_each(|(index, panel)| {
+        let mut panels = Panels::zeros(features, depth);
+        panels.rows_mut().par_chunks_mut(depth).enumerate().for_each(|(index, panel)| {
             let first = index * PANEL;
             for (image, row) in panel.iter_mut().enumerate() {
                 let values = &seen.patterns.pattern(image)[first..features.min(first + PANEL)];
@@ -49,7 +55,19 @@ impl<N: Real> Panels<N> {
                 }
             }
         });
-        Panels { vectors: features, depth, values }
+        panels
+    }
+
+    fn zeros(vectors: usize, depth: usize) -> Panels<N> {
+        let spare = LINE / size_of::<N>();
+        let values = vec![N::default(); vectors.div_ceil(PANEL) * depth * PANEL + spare];
+        let start = values.as_ptr().align_offset(LINE).min(spare);
+        Panels { vectors, depth, values, start }
+    }
+
+    fn rows_mut(&mut self) -> &mut [[N; PANEL]] {
+        let length = self.count() * self.depth * PANEL;
+        self.values[self.start..self.start + length].as_chunks_mut().0
     }
 
     /// Number of panels.
@@ -59,7 +77,8 @@ impl<N: Real> Panels<N> {
 
     /// One panel.
     pub(crate) fn panel(&self, index: usize) -> &[[N; PANEL]] {
-        &self.values[index * self.depth..(index + 1) * self.depth]
+        let each = self.depth * PANEL;
+        self.values[self.start + index * each..self.start + (index + 1) * each].as_chunks().0
     }
 
     /// The squared length of each vector, as it was rounded.
