@@ -113,13 +113,10 @@ impl CompareRequest {
         if self.batch.is_some() {
             return Err(Trouble::new(Exit::Study, "--batch goes with linear-cka-minibatch"));
         }
-        let read = |place| {
-            let mut warnings = Vec::new();
-            Matrices::read(place, self.stack, &mut warnings).map(|matrices| (matrices, warnings))
-        };
-        let (a, b) = rayon::join(|| read(&self.a), || read(&self.b));
-        let ((a, mut warnings), (b, more)) = (a?, b?);
-        warnings.extend(more);
+        // one after the other, so that the second is asked for in view of what the first takes
+        let mut warnings = Vec::new();
+        let a = Matrices::read(&self.a, self.stack, &mut warnings)?;
+        let b = Matrices::read(&self.b, self.stack, &mut warnings)?;
         if let (Some(of_a), Some(of_b)) = (&a.side, &b.side) {
             let belong = check_belong((of_a, &a.name(0)), (of_b, &b.name(0)), &mut warnings);
             match belong {

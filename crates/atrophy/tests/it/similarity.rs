@@ -274,7 +274,7 @@ fn files_that_cannot_be_used_are_refused() {
 
     compare a.npy a.npy
     exit 3
-    error: a.npy has the shape [6, 5]; a dissimilarity matrix is square (n, n) or an upper triangle (n(n-1)/2,), a stack of them                      (k, n, n) or (k, n(n-1)/2); make one of activations with `atrophy rdm`
+    error: a.npy has the shape [6, 5]; a dissimilarity matrix is square (n, n) or an upper triangle (n(n-1)/2,), or a stack of them (k, n, n) or (k, n(n-1)/2); make one of activations with `atrophy rdm`
     ");
 }
 
