@@ -42,7 +42,7 @@ impl Equal {
             stretches,
         };
         let stretch = equal.stretches.iter().copied().fold(0.0, f64::max);
-        equal.most = equal.by_computation(stretch, stretch).max(equal.by_values(stretch, stretch));
+        equal.most = equal.by_computation(stretch, stretch).max(equal.by_values(stretch, stretch).min(equal.much_closer_squared));
         equal
     }
 

@@ -93,7 +93,7 @@ impl Distance {
         let length = scale / seen.unit;
         match self {
             Distance::Correlation | Distance::Cosine => {
-                products.upper(CLOSE, scale, |squared| (squared * scale * scale / 2.0).min(2.0))
+                products.upper(CLOSE, scale, |squared| at_most_2(squared * scale * scale / 2.0))
             }
             Distance::Euclidean => products.upper(CLOSE_FOR_A_ROOT, scale, |squared| squared.sqrt() * length),
             Distance::SquaredEuclidean => products.upper(CLOSE, scale, |squared| squared * length * length),
@@ -105,7 +105,7 @@ impl Distance {
         let length = || if squared < TINY { seen.length_of_tiny_difference(i, j) } else { squared.sqrt() } / seen.unit;
         O::nearest(match self {
             Distance::Correlation | Distance::Cosine if equal.are(i, j, squared) => 0.0,
-            Distance::Correlation | Distance::Cosine => (squared / 2.0).min(2.0),
+            Distance::Correlation | Distance::Cosine => at_most_2(squared / 2.0),
             Distance::Euclidean => length(),
             Distance::SquaredEuclidean if seen.unit == 1.0 && squared >= TINY => squared,
             Distance::SquaredEuclidean => square(length()),
@@ -147,17 +147,25 @@ impl<T: Real> Products<'_, T> {
             if any_close {
                 for ((j, kept), (product, length)) in (first..).zip(kept).zip(products.iter().zip(lengths)) {
                     if of_pair(product, length).1 {
-                        *kept = self.distance.of_pair(self.seen, self.equal, i, j, self.squared_difference(i, j));
+                        *kept = self.of_close_pair(i, j);
                     }
                 }
             }
         })
     }
 
-    fn squared_difference(&self, i: usize, j: usize) -> f64 {
+    fn of_close_pair<O: Real>(&self, i: usize, j: usize) -> O {
         let same = self.same.get_or_init(|| self.seen.patterns.first_of_the_same());
-        if same[i] == same[j] { 0.0 } else { self.seen.squared_difference(i, j) }
+        if same[i] == same[j] {
+            return O::default();
+        }
+        self.distance.of_pair(self.seen, self.equal, i, j, self.seen.squared_difference(i, j))
     }
+}
+
+/// What rounding takes past 2 is 2; what is no number stays so.
+fn at_most_2(distance: f64) -> f64 {
+    if distance > 2.0 { 2.0 } else { distance }
 }
 
 /// The square, but not 0 for what is not 0.

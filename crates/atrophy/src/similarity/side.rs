@@ -78,7 +78,7 @@ pub(super) fn of(matrix: &Path, warnings: &mut Vec<String>) -> Option<Side> {
     let is_of_it = side.crc32.is_none_or(|sum| sum_of(matrix).is_ok_and(|found| found == sum));
     if !is_of_it {
         let (side, matrix) = (path.display(), matrix.display());
-        warnings.push(format!("{side} was written for another matrix than {matrix} holds now, and is not believed; remove it"));
+        warnings.push(format!("{side} was written for another matrix than {matrix} holds now, and is not believed"));
     }
     is_of_it.then_some(side)
 }

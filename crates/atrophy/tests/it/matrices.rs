@@ -284,7 +284,7 @@ fn what_a_matrix_is_stands_beside_it() {
 
     // another matrix in the place of the one that was spoken of
     std::fs::copy(toy.path("plain.npy"), toy.path("sorted.npy")).unwrap();
-    insta::assert_snapshot!(toy.atrophy("compare sorted.npy plain.npy").done().err, @"warning: sorted.json was written for another matrix than sorted.npy holds now, and is not believed; remove it");
+    insta::assert_snapshot!(toy.atrophy("compare sorted.npy plain.npy").done().err, @"warning: sorted.json was written for another matrix than sorted.npy holds now, and is not believed");
 
     // nothing is known of another one's rows, or it cannot be read
     let _ = toy.atrophy("rdm x.npy -o sorted.npy --sort-by l.txt").done();
