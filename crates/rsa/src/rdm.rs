@@ -90,7 +90,8 @@ impl<T: Real> Rdm<T> {
     ///   apart as well as others. Where pairs x features are at most 2^30, or there are 16 features or fewer, each distance is that of double
     ///   precision, rounded.
     /// - In double precision (`Rdm<f64>`) all is computed by differences in double precision.
-    /// - Distances of whole numbers up to 256 (ratings, counts, bytes) are exact but for the last rounding; Euclidean ones of any.
+    /// - Distances of whole numbers up to 256 (ratings, counts, bytes) are exact but for the last rounding; Euclidean ones
+    ///   of any whose squares add up to less than 2^53.
     /// - Equal patterns are exactly 0 apart. For correlation and cosine so are patterns of the same shape, as far as the rounding
     ///   of their values lets anyone tell: where the patterns, brought to length 1, differ by at most `(0.65 + 1.5 / √F) √(κ² + λ²) ε`,
     ///   with F features, `ε` 2^-24 or 2^-53 by the precision of the values, and `κ` and `λ` how much longer each pattern is than what is
