@@ -12,10 +12,10 @@ use crate::{
 /// distances to all others.
 ///
 /// `κ` and `λ` say how much longer each pattern was before its mean was taken away (1 or more), and so how much more rounding shows when
-/// what is left is brought to length 1. F is the number of features. Two patterns are equal where the length of the difference is at
-/// most
+/// what is left is brought to length 1; `κ'` and `λ'` count of it what changes a pattern's shape ([`Seen::rounding_of_shape`]). F is the
+/// number of features. Two patterns are equal where the length of the difference is at most
 /// - `(4 (κ + λ) + F/4) 2^-53`: the rounding of the computation itself; or
-/// - `(0.65 + 1.5 / √F) √(κ² + λ²) ε`, `ε` being 2^-24 for values in single precision and 2^-53 in double: more than the rounding of the
+/// - `(0.65 + 1.5 / √F) √(κ'² + λ'²) ε`, `ε` being 2^-24 for values in single precision and 2^-53 in double: more than the rounding of the
 ///   values makes of two multiples of one pattern. (Errors spread evenly over half a last digit have a root mean square of 0.29 to 0.58
 ///   `ε`; the more features, the closer to it is what they make together.) This is asked only of pairs that are a millionth as far apart
 ///   as patterns are from their mean. Where all patterns are nearly one, the last digits are all there is to judge by.
@@ -25,7 +25,8 @@ pub(crate) struct Equal {
     stretches: Vec<f64>,
     of_lengths: f64,
     of_values: f64,
-    much_closer_squared: f64,
+    /// By the second rule no squared difference is larger.
+    cap_by_values: f64,
     most: f64,
 }
 
@@ -37,12 +38,12 @@ impl Equal {
         let mut equal = Equal {
             of_lengths: features / 4.0 * f64::ROUNDING,
             of_values: (0.65 + 1.5 / features.sqrt()).min(2.0_f64.sqrt()) * T::ROUNDING,
-            much_closer_squared: 1e-12 * spread_squared,
+            cap_by_values: 1e-12 * spread_squared,
             most: 0.0,
             stretches,
         };
         let stretch = equal.stretches.iter().copied().fold(0.0, f64::max);
-        equal.most = equal.by_computation(stretch, stretch).max(equal.by_values(stretch, stretch).min(equal.much_closer_squared));
+        equal.most = equal.by_computation(stretch, stretch).max(equal.by_values(stretch, stretch).min(equal.cap_by_values));
         equal
     }
 
@@ -52,10 +53,13 @@ impl Equal {
     }
 
     /// Are these equal, with this squared length of their difference?
-    pub(crate) fn are(&self, i: usize, j: usize, squared: f64) -> bool {
+    pub(crate) fn are<T: Real>(&self, seen: &Seen<'_, T>, i: usize, j: usize, squared: f64) -> bool {
+        if squared > self.most {
+            return false;
+        }
         let (k, l) = (self.stretches[i], self.stretches[j]);
-        let by_values = || squared <= self.much_closer_squared && squared <= self.by_values(k, l);
-        squared <= self.most && (squared <= self.by_computation(k, l) || by_values())
+        let by_values = |k, l| squared <= self.cap_by_values && squared <= self.by_values(k, l);
+        squared <= self.by_computation(k, l) || by_values(k, l) && by_values(seen.rounding_of_shape(i), seen.rounding_of_shape(j))
     }
 
     fn by_computation(&self, k: f64, l: f64) -> f64 {

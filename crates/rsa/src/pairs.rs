@@ -38,6 +38,9 @@ const CLOSE: f64 = 0.01;
 /// The same where its root is wanted, in which rounding shows earlier.
 const CLOSE_FOR_A_ROOT: f64 = 0.1;
 
+/// Values whose squares are smaller than this beside a mean square of 1 have products that single precision does not hold.
+const TOO_SMALL: f64 = 1e-30;
+
 /// Squares below this have lost digits, or are 0 for what is not.
 const TINY: f64 = 1e-280;
 
@@ -49,8 +52,7 @@ impl Distance {
         let whole = whole::largest(patterns);
         let mut upper = match whole.and_then(|largest| Exact::of(patterns, largest)) {
             Some(exact) => exact.upper(self),
-            // differences of larger whole numbers are exact as well
-            None => self.of_any(&seen, whole.is_some() && matches!(self, Distance::Euclidean | Distance::SquaredEuclidean)),
+            None => self.of_any(&seen, whole.is_some_and(|largest| self.is_exact_by_differences(patterns.features, largest))),
         };
         for &image in &nothing {
             let others = (0..patterns.images).filter(|&other| other != image);
@@ -61,6 +63,12 @@ impl Distance {
         }
         check_range(&upper)?;
         Ok((upper, nothing))
+    }
+
+    /// Differences of larger whole numbers are exact as well, as long as a double holds the sum of their squares.
+    fn is_exact_by_differences(self, features: usize, largest: f64) -> bool {
+        let is_euclidean = matches!(self, Distance::Euclidean | Distance::SquaredEuclidean);
+        is_euclidean && features as f64 * (2.0 * largest).powi(2) <= 2.0_f64.powi(53)
     }
 
     fn of_any<T: Real, O: Real>(self, seen: &Seen<'_, T>, by_differences: bool) -> Vec<O> {
@@ -102,9 +110,9 @@ impl Distance {
 
     /// The distance, from the squared length of the difference of two patterns as they are seen.
     fn of_pair<T: Real, O: Real>(self, seen: &Seen<'_, T>, equal: &Equal, i: usize, j: usize, squared: f64) -> O {
-        let length = || if squared < TINY { seen.length_of_tiny_difference(i, j) } else { squared.sqrt() } / seen.unit;
+        let length = || if squared < TINY { seen.length_of_tiny_difference(i, j) } else { squared.sqrt() / seen.unit };
         O::nearest(match self {
-            Distance::Correlation | Distance::Cosine if equal.are(i, j, squared) => 0.0,
+            Distance::Correlation | Distance::Cosine if equal.are(seen, i, j, squared) => 0.0,
             Distance::Correlation | Distance::Cosine => at_most_2(squared / 2.0),
             Distance::Euclidean => length(),
             Distance::SquaredEuclidean if seen.unit == 1.0 && squared >= TINY => squared,
@@ -130,12 +138,13 @@ impl<T: Real> Products<'_, T> {
     /// their squared lengths, or perhaps equal, by the difference of the patterns.
     fn upper<O: Real>(&self, close: f64, scale: f64, distance: impl Fn(f64) -> f64 + Sync) -> Vec<O> {
         let perhaps_equal = self.equal.most() / scale / scale;
+        let too_small = TOO_SMALL * self.panels.depth as f64;
         upper_of(&self.panels, f32::ADD_PRODUCTS, |i, first, products, kept: &mut [O]| {
             let lengths = &self.lengths[first..first + products.len()];
             let of_pair = |product: &f64, length: &f64| {
                 let together = self.lengths[i] + length;
                 let squared = together - 2.0 * product;
-                (squared, squared <= (close * together).max(perhaps_equal))
+                (squared, squared <= (close * together).max(perhaps_equal) || together < too_small)
             };
             // first as if none were close, which vector instructions can do
             let mut any_close = false;

@@ -83,29 +83,24 @@ impl<N: Real> Panels<N> {
 
     /// The squared length of each vector, as it was rounded.
     pub(crate) fn squared_lengths(&self) -> Vec<f64> {
-        let squares = |panel: usize| {
-            let mut sums = [0.0; PANEL];
-            for row in self.panel(panel) {
-                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value.into() * value.into());
-            }
-            sums
-        };
-        let mut squares: Vec<f64> = (0..self.count()).into_par_iter().flat_map_iter(squares).collect();
-        squares.truncate(self.vectors);
-        squares
+        self.sums_of(|value| value * value)
     }
 
     /// The sum of each vector.
     pub(crate) fn sums(&self) -> Vec<f64> {
-        let sums = |panel: usize| {
+        self.sums_of(|value| value)
+    }
+
+    fn sums_of(&self, term: impl Fn(f64) -> f64 + Sync) -> Vec<f64> {
+        let of_panel = |panel: usize| {
             let mut sums = [0.0; PANEL];
             for row in self.panel(panel) {
-                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value.into());
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += term(value.into()));
             }
             sums
         };
-        let mut all: Vec<f64> = (0..self.count()).into_par_iter().flat_map_iter(sums).collect();
-        all.truncate(self.vectors);
-        all
+        let mut sums: Vec<f64> = (0..self.count()).into_par_iter().flat_map_iter(of_panel).collect();
+        sums.truncate(self.vectors);
+        sums
     }
 }

@@ -91,11 +91,11 @@ impl<T: Real> Rdm<T> {
     ///   precision, rounded.
     /// - In double precision (`Rdm<f64>`) all is computed by differences in double precision.
     /// - Distances of whole numbers up to 256 (ratings, counts, bytes) are exact but for the last rounding; Euclidean ones
-    ///   of any whose squares add up to less than 2^53.
+    ///   of any of which a double holds the sum of the squares.
     /// - Equal patterns are exactly 0 apart. For correlation and cosine so are patterns of the same shape, as far as the rounding
-    ///   of their values lets anyone tell: where the patterns, brought to length 1, differ by at most `(0.65 + 1.5 / √F) √(κ² + λ²) ε`,
-    ///   with F features, `ε` 2^-24 or 2^-53 by the precision of the values, and `κ` and `λ` how much longer each pattern is than what is
-    ///   left without its mean; and by at most a millionth of the spread, unless it is the `(4 (κ + λ) + F/4) 2^-53` that the computation
+    ///   of their values lets anyone tell: where the patterns, brought to length 1, differ by at most `(0.65 + 1.5 / √F) √(κ'² + λ'²) ε`,
+    ///   with F features, `ε` 2^-24 or 2^-53 by the precision of the values, `κ` and `λ` how much longer each pattern is than what is
+    ///   left without its mean, and `κ'` and `λ'` how much of its rounding changes its shape; and by at most a millionth of the spread, unless it is the `(4 (κ + λ) + F/4) 2^-53` that the computation
     ///   itself may cause. Such patterns have the distances of the first of them to all others, so that these tie.
     ///
     /// The result has the same bits for any number of threads. Processors with other vector instructions may round products in single
@@ -198,8 +198,8 @@ impl<T: Real> Rdm<T> {
         &self.upper
     }
 
-    /// The images that have no dissimilarity to any other, ascending. For correlation distance those whose pattern is constant (all
-    /// its values equal), for cosine those whose pattern is zero; for the Euclidean distances there are none.
+    /// The images that have no dissimilarity to any other, ascending. For correlation distance those whose pattern is constant (no value
+    /// further from the mean than eight roundings of a double), for cosine those whose pattern is zero; for the Euclidean distances there are none.
     pub fn constant(&self) -> &[usize] {
         &self.constant
     }

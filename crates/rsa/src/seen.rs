@@ -16,6 +16,8 @@ pub(crate) struct Seen<'a, T> {
     pub(crate) patterns: Patterns<'a, T>,
     /// A power of two that all values are multiplied with first, so that no square is too large or too small.
     pub(crate) unit: f64,
+    /// Whether each pattern's mean is taken away.
+    pub(crate) centred: bool,
     /// What is done to each pattern.
     pub(crate) changes: Vec<Change>,
 }
@@ -47,13 +49,13 @@ impl<'a, T: Real> Seen<'a, T> {
         let images = patterns.values.par_chunks(patterns.features);
         match distance {
             Distance::Correlation | Distance::Cosine => {
-                let changes = images.map(|pattern| unit_length(pattern, distance == Distance::Correlation)).collect();
-                Seen { patterns, unit: 1.0, changes }
+                let centred = distance == Distance::Correlation;
+                Seen { patterns, unit: 1.0, centred, changes: images.map(|pattern| unit_length(pattern, centred)).collect() }
             }
             Distance::Euclidean | Distance::SquaredEuclidean => {
                 let unit = unit_of(images.map(largest).reduce(|| 0.0, f64::max));
                 let as_is = Change { unit, mean: 0.0, factor: 1.0, stretch: 0.0, is_nothing: false };
-                Seen { patterns, unit, changes: vec![as_is; patterns.images] }
+                Seen { patterns, unit, centred: false, changes: vec![as_is; patterns.images] }
             }
         }
     }
@@ -66,16 +68,33 @@ impl<'a, T: Real> Seen<'a, T> {
     /// The squared length of the difference of two patterns, with a small error of its own, however close they are.
     pub(crate) fn squared_difference(&self, i: usize, j: usize) -> f64 {
         let [(a, x), (b, y)] = [i, j].map(|image| (self.patterns.pattern(image), self.changes[image]));
-        let shift = y.mean * y.factor - x.mean * x.factor;
-        kernels::squared_difference(a, b, x.unit * x.factor, y.unit * y.factor, shift)
+        let (p, q) = (x.unit * x.factor, y.unit * y.factor);
+        if p.is_finite() && q.is_finite() {
+            return kernels::squared_difference(a, b, p, q, y.mean * y.factor - x.mean * x.factor);
+        }
+        // the smallest doubles are brought to length 1 by more than a number can say, but not in one step
+        a.iter().zip(b).map(|(&a, &b)| (x.of(a.into()) - y.of(b.into())).powi(2)).sum()
     }
 
-    /// The length of the difference of two patterns whose square is too small for a number.
+    /// The length of the difference of two patterns, as they were given, whose square is too small for a number.
     pub(crate) fn length_of_tiny_difference(&self, i: usize, j: usize) -> f64 {
-        let [(a, x), (b, y)] = [i, j].map(|image| (self.patterns.pattern(image), self.changes[image]));
-        let differences = || a.iter().zip(b).map(|(&a, &b)| (x.of(a.into()) - y.of(b.into())).abs());
+        let [a, b] = [i, j].map(|image| self.patterns.pattern(image));
+        if a == b {
+            return 0.0;
+        }
+        let differences = || a.iter().zip(b).map(|(&a, &b)| (a.into() - b.into()).abs());
         let largest = differences().fold(0.0, f64::max);
-        if largest == 0.0 { 0.0 } else { differences().map(|d| (d / largest).powi(2)).sum::<f64>().sqrt() * largest }
+        differences().map(|d| (d / largest).powi(2)).sum::<f64>().sqrt() * largest
+    }
+
+    /// How much of the rounding of a pattern's values, of each by as much of itself, changes its shape, as a share of its length: what
+    /// rounds along the pattern does not, as where one value is much larger than all others. At most its [stretch](Change::stretch).
+    pub(crate) fn rounding_of_shape(&self, image: usize) -> f64 {
+        let (pattern, change) = (self.patterns.pattern(image), self.changes[image]);
+        let along_mean = if self.centred { 1.0 / pattern.len() as f64 } else { 0.0 };
+        let across =
+            |value: T| (value.into() * change.unit).powi(2) * (1.0 - along_mean - change.of(value.into()).powi(2)).max(0.0);
+        sum(pattern, across).sqrt() * change.factor
     }
 
     /// What all patterns have in common: the mean of each feature.
@@ -123,7 +142,7 @@ fn unit_length<T: Real>(pattern: &[T], centred: bool) -> Change {
         mean += sum(pattern, |v| value(v) - mean) / features; // what rounding left of it
     }
     let length = sum(pattern, |v| (value(v) - mean) * (value(v) - mean)).sqrt();
-    let whole = sum(pattern, |v| value(v) * value(v)).sqrt();
+    let whole = (length * length + pattern.len() as f64 * mean * mean).sqrt();
     // farther from the mean than the root of the mean square is no value of a constant pattern, and few patterns are near to one
     let farthest = || pattern.iter().map(|&v| (value(v) - mean).abs()).fold(0.0, f64::max);
     let bound = OF_ROUNDING * mean.abs();

@@ -219,3 +219,60 @@ fn a_stranger_does_not_make_others_equal() {
         assert!(correlate(&a, &b, Method::TauB) > Some(0.99), "{spread}");
     }
 }
+
+/// A feature of one size that all patterns share, such as a bias, rounds along the patterns: their shapes lose nothing by it.
+#[test]
+fn a_large_common_feature_does_not_make_patterns_equal() {
+    for size in [1e-8_f32, 1e-7] {
+        let mut values: Vec<f32> = Vec::new();
+        for row in normal(50 * 10, 21).chunks(10) {
+            values.push(1.0);
+            values.extend(row.iter().map(|&v| size * v as f32));
+        }
+        values.extend([1.0, 0.2, 1.0, -0.5, 0.3, 0.7, 0.0, 1.0, 0.4, -0.2, 0.6]);
+        for distance in [Distance::Cosine, Distance::Correlation] {
+            let rdm: Rdm = Rdm::of(&values, 11, distance).expect("in order");
+            let zeros = rdm.upper().iter().filter(|&&d| d == 0.0).count();
+            assert_eq!(zeros, 0, "{distance}, {size}");
+        }
+    }
+}
+
+/// Patterns of any size in one set: each pair by its own numbers.
+#[test]
+fn sizes_far_apart_do_not_hide_each_other() {
+    let euclidean = |values: &[f64]| Rdm::<f64>::of(values, 1, Distance::Euclidean).expect("in order").upper()[0];
+    assert_eq!(euclidean(&[1e-200, 3.5e-200, 1e200, 0.5]), 3.5e-200 - 1e-200);
+    assert_eq!(euclidean(&[1.234_567_89e-155, 4.5e-155, 1e141]), 4.5e-155 - 1.234_567_89e-155);
+    assert_eq!(euclidean(&[2e-200, 2e-200, 1e200]), 0.0);
+    // products of single precision cannot say what lies between images beside one that is so much larger
+    let (images, features) = (1_600, 1_000);
+    for large in [1e19_f32, 1e24, 1e30] {
+        let mut values: Vec<f32> = normal(images * features, 4).iter().map(|&v| v as f32).collect();
+        let (first, second) = values[..2 * features].split_at_mut(features);
+        for (a, b) in first.iter_mut().zip(second) {
+            *a *= large;
+            *b = -*a; // so that the mean of all says nothing of the two
+        }
+        let rdm: Rdm = Rdm::of(&values, features, Distance::Euclidean).expect("in order");
+        for (i, j) in [(2, 3), (700, 1_500)] {
+            let [a, b] = [i, j].map(|image| &values[image * features..(image + 1) * features]);
+            let right = a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>().sqrt();
+            let ours = f64::from(rdm.get(i, j).expect("defined"));
+            assert!((ours / right - 1.0).abs() < 2e-6, "{large}: {ours} and {right}");
+        }
+    }
+}
+
+/// The smallest numbers there are, in patterns that are nearly one.
+#[test]
+fn the_smallest_doubles_have_distances() {
+    let (images, features) = (1_600, 1_000);
+    let mut values: Vec<f64> = normal(images * features, 8).iter().map(|v| (v * 1e5).round() * 5e-324).collect();
+    let (first, rest) = values.split_at_mut(features);
+    rest[..features].copy_from_slice(first);
+    rest[3] += 5e-324;
+    let rdm: Rdm = Rdm::of(&values, features, Distance::Correlation).expect("in order");
+    assert!(rdm.upper()[0] > 0.0 && rdm.upper()[0] < 1e-9, "{}", rdm.upper()[0]);
+    assert!(rdm.upper()[1..].iter().all(|d| (0.5..1.5).contains(d)));
+}
