@@ -53,15 +53,6 @@ pub enum Slice<'a> {
     F64(&'a [f64]),
 }
 
-/// One entry along the first dimension of an array, such as one matrix of a stack.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Entry<'a> {
-    /// Length of each further dimension.
-    pub shape: &'a [usize],
-    /// The numbers, the last dimension running fastest.
-    pub values: Slice<'a>,
-}
-
 /// Reads an array of numbers: floats of 16, 32 or 64 bits, bfloat16, integers, or bool (0 and 1).
 ///
 /// The type bfloat16 of `ml_dtypes` (JAX, TensorFlow) is saved by NumPy as `<V2`, and taken for what it is. Two bytes of no type are saved
@@ -84,16 +75,6 @@ fn array(place: &Place, source: &mut Source<'_>, size: u64) -> Result<Array> {
     let stored = Stored::of(place, source, size)?;
     let values = numbers::values(&stored, source)?;
     Ok(Array { shape: stored.shape()?, values })
-}
-
-impl Array {
-    /// The array cut along its first dimension, without copying: the `k` matrices of a stack that is k x pairs or k x n x n. A single
-    /// number, which has no dimension, has no entries.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
-        let (count, shape) = self.shape.split_first().map_or((0, self.shape.as_slice()), |(&count, shape)| (count, shape));
-        let each: usize = shape.iter().product();
-        (0..count).map(move |i| Entry { shape, values: self.values.slice(i * each..(i + 1) * each) })
-    }
 }
 
 impl Slice<'_> {

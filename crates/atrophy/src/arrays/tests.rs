@@ -186,21 +186,6 @@ fn doubles_that_are_singles_become_singles() {
 }
 
 #[test]
-fn a_stack_is_cut_into_its_matrices() {
-    let array = |shape: &[usize], values: Vec<f64>| Array { shape: shape.to_vec(), values: Values::F64(values) };
-    let stack = array(&[2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-    let entries: Vec<Entry<'_>> = stack.entries().collect();
-    assert_eq!(entries.len(), 2);
-    assert_eq!(entries[1], Entry { shape: &[3], values: Slice::F64(&[4.0, 5.0, 6.0]) });
-    assert_eq!(entries[1].values.to_values(), Values::F64(vec![4.0, 5.0, 6.0]));
-    assert_eq!(array(&[1, 2, 2], vec![0.0; 4]).entries().next().unwrap().shape, [2, 2]);
-    assert_eq!(array(&[2, 0], Vec::new()).entries().len(), 2);
-    assert_eq!(array(&[], vec![1.0]).entries().len(), 0);
-    assert_eq!(array(&[0, 5], Vec::new()).entries().len(), 0);
-}
-
-/// Types of NumPy that are no numbers: what they are, and what would work.
-#[test]
 fn what_is_no_number_is_told_what_would_work() {
     let folder = Folder::new();
     let nested = "[('a', [('x', '<f4'), ('y', [('z', '<i2'), ('q', '>f8', (2,))])]), ('\u{e9}', '<i4')]";

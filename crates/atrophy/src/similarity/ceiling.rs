@@ -4,12 +4,11 @@ use rsa::{Method, Rdm, noise_ceiling};
 use serde_json::json;
 
 use super::compare::method;
-use super::matrices::{Held, Matrices};
-use super::side::check_belong;
+use super::matrices::{Held, Matrices, Taking, is_tied};
 use super::{Told, place, value};
 use crate::arrays::Place;
 use crate::memory;
-use crate::trouble::{Exit, OrTrouble, Result, Trouble};
+use crate::trouble::{Exit, OrTrouble, Result};
 
 /// With fewer subjects than these the bounds are very uncertain themselves.
 const FEW: usize = 5;
@@ -26,12 +25,8 @@ pub struct CeilingRequest {
     /// tau-b, tau-a, rho-a, spearman, pearson or cosine.
     #[arg(long, value_name = "METHOD", default_value = "tau-b", value_parser = method)]
     method: Method,
-    /// Take a square array as a stack of upper triangles, one in each row.
-    #[arg(long)]
-    stack: bool,
-    /// Take them together even if the files beside them say that their rows are different images.
-    #[arg(long)]
-    regardless: bool,
+    #[command(flatten)]
+    taking: Taking,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -45,29 +40,17 @@ impl CeilingRequest {
     pub fn carry_out(&self) -> Result<Told> {
         let mut warnings = Vec::new();
         let read: Result<Vec<Matrices>> =
-            self.matrices.iter().map(|place| Matrices::read(place, self.stack, &mut warnings)).collect();
+            self.matrices.iter().map(|place| Matrices::read(place, &self.taking, &mut warnings)).collect();
         let read = read?;
-        self.check_belong(&read, &mut warnings)?;
+        // each with the first of which something is said, or else with the first
+        let first = read.iter().position(|matrices| matrices.side.is_some()).unwrap_or(0);
+        for (_, other) in read.iter().enumerate().filter(|(number, _)| *number != first) {
+            self.taking.check_belong(&read[first], other, &mut warnings)?;
+        }
         match read.iter().any(Matrices::are_doubles) {
             false => self.told::<f32>(read, warnings),
             true => self.told::<f64>(read, warnings),
         }
-    }
-
-    /// Each with the first of which something is said.
-    fn check_belong(&self, read: &[Matrices], warnings: &mut Vec<String>) -> Result<()> {
-        let mut known = read.iter().filter_map(|matrices| Some((matrices.side.as_ref()?, matrices.name(0))));
-        let Some((first, first_name)) = known.next() else { return Ok(()) };
-        for (side, name) in known {
-            match check_belong((first, &first_name), (side, &name), warnings) {
-                Err(refusal) if !self.regardless => {
-                    return Err(Trouble::new(Exit::Refused, format!("{refusal}; or take them together --regardless")));
-                }
-                Err(refusal) => warnings.push(refusal),
-                Ok(()) => {}
-            }
-        }
-        Ok(())
     }
 
     fn told<T: Held>(&self, read: Vec<Matrices>, mut warnings: Vec<String>) -> Result<Told> {
@@ -95,7 +78,7 @@ impl CeilingRequest {
              in the mean",
             value(mean)
         );
-        let tied = names.iter().zip(&rdms).find(|(_, rdm)| is_tied(rdm)).map(|(name, _)| name);
+        let tied = names.iter().zip(&rdms).find(|(_, rdm)| is_tied(rdm.upper().iter().copied())).map(|(name, _)| name);
         if let (None, Some(name)) = (ceiling.lower, tied) {
             warnings.push(format!(
                 "all dissimilarities of {name} are equal, so that nothing can be said of its likeness; leave it out"
@@ -108,10 +91,4 @@ impl CeilingRequest {
         });
         Ok(Told { text, object, warnings })
     }
-}
-
-/// Whether all that is defined is equal.
-fn is_tied<T: Held>(rdm: &Rdm<T>) -> bool {
-    let mut values = rdm.upper().iter().filter(|value| !Into::<f64>::into(**value).is_nan());
-    values.next().is_none_or(|first| values.all(|value| value == first))
 }

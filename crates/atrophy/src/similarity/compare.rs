@@ -1,11 +1,12 @@
 //! `atrophy compare`: how alike two dissimilarity matrices, or two sets of activations, are.
 
+use std::borrow::Cow;
+
 use rsa::{CkaError, Method, Prepared, Rdm, Real, bootstrap, linear_cka, linear_cka_minibatch, linear_cka_unbiased};
 use serde_json::{Value, json};
 
 use super::activations::Activations;
-use super::matrices::{Matrices, Named};
-use super::side::check_belong;
+use super::matrices::{Matrices, Named, Taking, is_tied};
 use super::{Told, counted, place, value};
 use crate::arrays::{Place, Values};
 use crate::memory;
@@ -36,12 +37,8 @@ pub struct CompareRequest {
     /// Seed of the resampling.
     #[arg(long, value_name = "SEED", default_value_t = 1, requires = "bootstrap")]
     seed: u64,
-    /// Take a square array as a stack of upper triangles, one in each row.
-    #[arg(long)]
-    stack: bool,
-    /// Compare even if the files beside the matrices say that their rows are different images.
-    #[arg(long)]
-    regardless: bool,
+    #[command(flatten)]
+    taking: Taking,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -115,21 +112,9 @@ impl CompareRequest {
         }
         // one after the other, so that the second is asked for in view of what the first takes
         let mut warnings = Vec::new();
-        let a = Matrices::read(&self.a, self.stack, &mut warnings)?;
-        let b = Matrices::read(&self.b, self.stack, &mut warnings)?;
-        if let (Some(of_a), Some(of_b)) = (&a.side, &b.side) {
-            let belong = check_belong((of_a, &a.name(0)), (of_b, &b.name(0)), &mut warnings);
-            match belong {
-                Err(refusal) if !self.regardless => {
-                    return Err(Trouble::new(Exit::Refused, format!("{refusal}; or compare them --regardless")));
-                }
-                Err(refusal) => warnings.push(refusal),
-                Ok(()) => {}
-            }
-        }
-        if let Some(warning) = in_unknown_order(&a, &b).or_else(|| in_unknown_order(&b, &a)) {
-            warnings.push(warning);
-        }
+        let a = Matrices::read(&self.a, &self.taking, &mut warnings)?;
+        let b = Matrices::read(&self.b, &self.taking, &mut warnings)?;
+        self.taking.check_belong(&a, &b, &mut warnings)?;
         let index = self.index(&a, &b)?;
         match a.are_doubles() || b.are_doubles() {
             false => self.told(method, a.take::<f32>(index[0])?, &b.take::<f32>(index[1])?, warnings),
@@ -144,7 +129,8 @@ impl CompareRequest {
             [i, j] => Ok([Some(i), Some(j)]),
             [i] if b.count == 1 => Ok([Some(i), None]),
             [i] if a.count == 1 => Ok([None, Some(i)]),
-            _ => {
+            [_, _, _, ..] => Err(Trouble::new(Exit::Study, "--index is one number, or two: I,J")),
+            [_] => {
                 let message =
                     format!("{} and {} are both stacks; say of each which matrix is meant: --index I,J", self.a, self.b);
                 Err(Trouble::new(Exit::Study, message))
@@ -238,11 +224,9 @@ impl CompareRequest {
         a.check_finite(&self.a)?;
         b.check_finite(&self.b)?;
         let images = a.images;
-        memory::refuse_beyond(2 * (a.bytes() + b.bytes()), "the comparison")?;
-        let doubles = |values: &Values| match values {
-            Values::F32(values) => values.iter().map(|&value| f64::from(value)).collect(),
-            Values::F64(values) => values.clone(),
-        };
+        // each in double precision as products want it, and perhaps as doubles before
+        let values = images as u64 * (a.features + b.features) as u64;
+        memory::refuse_beyond(values * 16, "the comparison")?;
         let batch = self.batch.unwrap_or(BATCH) as usize;
         let cka = match (&a.values, &b.values) {
             (Values::F32(x), Values::F32(y)) => aligned(alignment, (x, a.features), (y, b.features), batch),
@@ -262,34 +246,26 @@ impl CompareRequest {
     }
 }
 
+/// In double precision.
+fn doubles(values: &Values) -> Cow<'_, [f64]> {
+    match values {
+        Values::F32(values) => values.iter().map(|&value| f64::from(value)).collect(),
+        Values::F64(values) => Cow::Borrowed(values),
+    }
+}
+
 /// Why a comparison has no value.
 fn why_undefined<T: Real>(pairs: u64, a: (&str, &Rdm<T>), b: (&str, &Rdm<T>)) -> String {
     if pairs < 2 {
         return "it takes two pairs that are defined in both".to_owned();
     }
     let in_both = |k: usize| [a.1, b.1].iter().all(|rdm| !rdm.upper()[k].into().is_nan());
-    let is_tied = |rdm: &Rdm<T>| {
-        let mut values = (0..rdm.upper().len()).filter(|&k| in_both(k)).map(|k| rdm.upper()[k]);
-        values.next().is_none_or(|first| values.all(|value| value == first))
-    };
+    let is_tied = |rdm: &Rdm<T>| is_tied((0..rdm.upper().len()).filter(|&k| in_both(k)).map(|k| rdm.upper()[k]));
     match (is_tied(a.1), is_tied(b.1)) {
         (true, true) => "all dissimilarities are equal in either".to_owned(),
         (true, false) => format!("all dissimilarities of {} are equal", a.0),
         (false, true) => format!("all dissimilarities of {} are equal", b.0),
         (false, false) => "it takes other values than these".to_owned(),
-    }
-}
-
-/// A warning where rows of a matrix are known not to be the images as they came, and nothing is known of the other's.
-fn in_unknown_order(known: &Matrices, other: &Matrices) -> Option<String> {
-    let side = known.side.as_ref().filter(|_| other.side.is_none())?;
-    let (name, other) = (known.name(0), other.name(0));
-    match (&side.averaged_by, &side.sorted_by) {
-        (Some(by), _) => {
-            Some(format!("{name} is over conditions (averaged by {by}), and nothing says what the rows of {other} are"))
-        }
-        (None, Some(by)) => Some(format!("{name} is sorted by {by}, and nothing says in which order the rows of {other} are")),
-        (None, None) => None,
     }
 }
 

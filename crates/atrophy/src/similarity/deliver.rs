@@ -1,6 +1,6 @@
 //! Results on their way to the disk.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -52,29 +52,4 @@ fn real(path: &Path) -> Option<PathBuf> {
 /// Whether a path ends so, in letters of either size.
 pub(super) fn ends(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|there| there.eq_ignore_ascii_case(ending))
-}
-
-/// The CRC-32 of what passes through on its way to `to`.
-pub(super) struct Summed<'a> {
-    pub(super) to: &'a mut dyn Write,
-    pub(super) sum: crc32fast::Hasher,
-}
-
-impl Write for Summed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.to.write(bytes)?;
-        self.sum.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
-}
-
-/// The CRC-32 of a file.
-pub(super) fn sum_of(path: &Path) -> io::Result<u32> {
-    let mut sum = Summed { to: &mut io::sink(), sum: crc32fast::Hasher::new() };
-    io::copy(&mut io::BufReader::with_capacity(1 << 20, File::open(path)?), &mut sum)?;
-    Ok(sum.sum.finalize())
 }

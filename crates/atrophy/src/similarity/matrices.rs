@@ -2,7 +2,7 @@
 
 use rsa::{MatrixError, Rdm, Real};
 
-use super::side::{self, Side};
+use super::side::{self, Side, check_belong};
 use crate::arrays::{self, Array, Place, Slice, Values};
 use crate::memory;
 use crate::trouble::{Exit, OrTrouble, Result, Trouble};
@@ -16,6 +16,56 @@ pub(super) struct Matrices {
     form: Form,
     /// How many there are. A stack of one is a matrix.
     pub(super) count: usize,
+}
+
+/// How matrices are taken.
+#[derive(Debug, clap::Args)]
+pub(super) struct Taking {
+    /// Take a square array as a stack of upper triangles, one in each row.
+    #[arg(long)]
+    stack: bool,
+    /// Take matrices together even if the files beside them say that their rows are different images.
+    #[arg(long)]
+    regardless: bool,
+}
+
+impl Taking {
+    /// That matrices may be taken together, by what is said of them. What only makes one wonder is a warning.
+    pub(super) fn check_belong(&self, a: &Matrices, b: &Matrices, warnings: &mut Vec<String>) -> Result<()> {
+        let refusal = match (&a.side, &b.side) {
+            (Some(of_a), Some(of_b)) => check_belong((of_a, &a.name(0)), (of_b, &b.name(0)), warnings).err(),
+            (Some(side), None) => {
+                warnings.extend(in_unknown_order(side, a, b));
+                None
+            }
+            (None, Some(side)) => {
+                warnings.extend(in_unknown_order(side, b, a));
+                None
+            }
+            (None, None) => None,
+        };
+        match refusal {
+            Some(refusal) if !self.regardless => {
+                Err(Trouble::new(Exit::Refused, format!("{refusal}; or take them together --regardless")))
+            }
+            refusal => {
+                warnings.extend(refusal);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A warning where rows of a matrix are known not to be the images as they came, and nothing is known of the other's.
+fn in_unknown_order(side: &Side, known: &Matrices, other: &Matrices) -> Option<String> {
+    let (name, other) = (known.name(0), other.name(0));
+    match (&side.averaged_by, &side.sorted_by) {
+        (Some(by), _) => {
+            Some(format!("{name} is over conditions (averaged by {by}), and nothing says what the rows of {other} are"))
+        }
+        (None, Some(by)) => Some(format!("{name} is sorted by {by}, and nothing says in which order the rows of {other} are")),
+        (None, None) => None,
+    }
 }
 
 /// A matrix, and what it is called.
@@ -33,20 +83,21 @@ enum Form {
 impl Matrices {
     /// Reads them. Doubles that are all singles are held as singles.
     ///
-    /// A square of two dimensions is one matrix, unless `as_stack` says that each row is an upper triangle.
-    pub(super) fn read(place: &Place, as_stack: bool, warnings: &mut Vec<String>) -> Result<Matrices> {
+    /// A square of two dimensions is one matrix, unless it is to be taken as a stack.
+    pub(super) fn read(place: &Place, taking: &Taking, warnings: &mut Vec<String>) -> Result<Matrices> {
         let Array { shape, values } = arrays::read(place)?;
         let is_triangular = |pairs: usize| pairs > 0 && (8 * pairs + 1).isqrt().pow(2) == 8 * pairs + 1;
         let (count, form) = match shape.as_slice() {
             [_] => (1, Form::Condensed),
-            [rows, columns] if rows == columns && !as_stack => (1, Form::Square),
+            [rows, columns] if rows == columns && !taking.stack => (1, Form::Square),
             // a column, as of a table
             &[pairs, 1] if pairs > 1 => (1, Form::Condensed),
             &[count, pairs] if is_triangular(pairs) => (count, Form::Condensed),
             [count, rows, columns] if rows == columns => (*count, Form::Square),
             _ => {
                 let message = format!(
-                    "{place} has the shape {shape:?}; a dissimilarity matrix is square (n, n) or an upper triangle (n(n-1)/2,), or a stack of them (k, n, n) or (k, n(n-1)/2); make one of activations with `atrophy rdm`"
+                    "{place} has the shape {shape:?}; a dissimilarity matrix is square (n, n) or an upper triangle (n(n-1)/2,), or a stack \
+                     of them (k, n, n) or (k, n(n-1)/2); make one of activations with `atrophy rdm`"
                 );
                 return Err(Trouble::new(Exit::Data, message));
             }
@@ -54,8 +105,8 @@ impl Matrices {
         if count == 0 {
             return Err(Trouble::new(Exit::Data, format!("{place} has the shape {shape:?}, a stack of no matrices")));
         }
-        let array = Array { shape, values: values.narrowed() };
-        Ok(Matrices { place: place.clone(), side: side::of(&place.file, warnings), array, form, count })
+        let side = side::of(&place.file, &values, warnings);
+        Ok(Matrices { place: place.clone(), side, array: Array { shape, values: values.narrowed() }, form, count })
     }
 
     /// Whether single precision does not hold them.
@@ -136,4 +187,10 @@ impl Held for f64 {
             Values::F64(values) => values,
         }
     }
+}
+
+/// Whether all that is defined of a matrix is equal, so that it ranks nothing.
+pub(super) fn is_tied<T: Real>(dissimilarities: impl Iterator<Item = T>) -> bool {
+    let mut defined = dissimilarities.filter(|&value| !value.into().is_nan());
+    defined.next().is_none_or(|first| defined.all(|value| value == first))
 }

@@ -1,6 +1,5 @@
 //! `atrophy rdm`: the dissimilarity matrix of activations.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -9,7 +8,7 @@ use rsa::{Distance, MOST_IMAGES, PatternsError, Rdm, Real};
 use serde_json::json;
 
 use super::activations::Activations;
-use super::deliver::{Summed, are_the_same, deliver, ends, is_or_will_be_a_file};
+use super::deliver::{are_the_same, deliver, ends, is_or_will_be_a_file};
 use super::side::{self, Side};
 use super::{Told, counted, place};
 use crate::arrays::{self, Labels, Place, Values};
@@ -70,6 +69,23 @@ enum Precision {
     F8,
 }
 
+impl Precision {
+    fn name(self) -> &'static str {
+        match self {
+            Precision::F4 => "f4",
+            Precision::F8 => "f8",
+        }
+    }
+
+    /// Bytes of a number.
+    fn bytes(self) -> u64 {
+        match self {
+            Precision::F4 => 4,
+            Precision::F8 => 8,
+        }
+    }
+}
+
 fn distance(name: &str) -> std::result::Result<Distance, String> {
     serde_json::from_value(name.into()).map_err(|_| "choose correlation, cosine, euclidean or squared-euclidean".to_owned())
 }
@@ -98,7 +114,8 @@ impl RdmRequest {
         let activations = Activations::read(&self.activations)?;
         let labels = self.labels(self.labels.as_ref(), &activations)?;
         let (activations, side, classes) = self.prepared(activations, labels)?;
-        self.check_memory(&activations)?;
+        let is_reordered = self.picture.is_some() && classes.as_ref().is_some_and(|classes| classes.order.is_some());
+        self.check_memory(&activations, is_reordered)?;
         match self.dtype {
             Precision::F4 => self.finish::<f32>(&activations, side, classes),
             Precision::F8 => self.finish::<f64>(&activations, side, classes),
@@ -132,6 +149,8 @@ impl RdmRequest {
             crc32: None,
         };
         if let Some(Labelled { place, labels }) = self.labels(self.average_by.as_ref(), &activations)? {
+            let means = labels.names().len() as u64 * activations.features as u64 * 8;
+            memory::refuse_beyond(means, &format!("{}: the mean pattern of each label", self.activations))?;
             let averaged = activations.averaged(&labels);
             let classes = labels.names().iter().map(|name| (name.clone(), 1)).collect();
             side = Side {
@@ -147,6 +166,7 @@ impl RdmRequest {
             let words = labels.as_ref().map_or(&by, |labelled| &labelled.labels).words();
             let words: Vec<String> = order.iter().map(|&image| words[image].clone()).collect();
             let classes = by.classes();
+            memory::refuse_beyond(activations.bytes(), &format!("{}: to sort its images", self.activations))?;
             let sorted = activations.in_order(&order);
             side = Side { labels: Some(words), order: Some(order), sorted_by: Some(place.to_string()), ..side };
             return Ok((sorted, side, Some(Classes { classes, order: None })));
@@ -216,7 +236,7 @@ impl RdmRequest {
         let text = format!("{place}: {images} {rows}{sorted}, {counted}{left}{zeros}, {} distance", self.distance);
         let object = json!({
             "value": self.output.to_string_lossy(), "distance": self.distance, "images": images, "features": side.features,
-            "pairs": pairs, "pairs_undefined": undefined, "pairs_equal": equal, "dtype": if self.dtype == Precision::F4 { "f4" } else { "f8" },
+            "pairs": pairs, "pairs_undefined": undefined, "pairs_equal": equal, "dtype": self.dtype.name(),
             "side_file": is_file.then(|| side::beside(&self.output).to_string_lossy().into_owned()),
         });
         Told { text, object, warnings }
@@ -256,35 +276,39 @@ impl RdmRequest {
         side.map_or(Ok(()), |side| side::check_free(&side))
     }
 
-    /// That patterns and matrix fit into memory together.
-    fn check_memory(&self, activations: &Activations) -> Result<()> {
+    /// That what is made of the patterns fits into memory beside them: the patterns once more in double precision, as differences want
+    /// them; half a square; and once more that half, if it is drawn in another order.
+    fn check_memory(&self, activations: &Activations, is_reordered: bool) -> Result<()> {
+        let (images, values) = (activations.images as u64, (activations.images * activations.features) as u64);
         if activations.images > MOST_IMAGES {
             return Ok(()); // which is refused for that reason
         }
-        // patterns in the order that the product wants, and half a square
-        let for_pair_of_images = if self.dtype == Precision::F4 { 2 } else { 4 };
-        let panels = activations.bytes() * if self.dtype == Precision::F4 { 1 } else { 2 };
-        let needed = panels + (activations.images as u64).pow(2) * for_pair_of_images;
-        memory::refuse_beyond(needed, &format!("{}: a matrix of {} images", self.activations, activations.images))
+        let matrices = if is_reordered { 2 } else { 1 };
+        let needed = values * 8 + matrices * images.pow(2) / 2 * self.dtype.bytes();
+        memory::refuse_beyond(needed, &format!("{}: a matrix of {images} images", self.activations))
     }
 
-    /// Writes the matrix; the CRC-32 of the file.
+    /// Writes the matrix; the CRC-32 of its numbers.
     fn write<O: Real + bytemuck::NoUninit>(&self, rdm: &Rdm<O>) -> Result<u32> {
-        let dtype = if self.dtype == Precision::F4 { "f4" } else { "f8" };
-        let mut sum = 0;
-        deliver(&self.output, |file| {
-            let mut file = Summed { to: file, sum: crc32fast::Hasher::new() };
-            if self.square {
+        let dtype = self.dtype.name();
+        if self.square {
+            let mut sum = crc32fast::Hasher::new();
+            deliver(&self.output, |file| {
                 file.write_all(&npy::beginning(dtype, &[rdm.images(), rdm.images()]))?;
-                write_square(rdm, &mut file)?;
-            } else {
-                file.write_all(&npy::beginning(dtype, &[rdm.upper().len()]))?;
-                file.write_all(bytemuck::cast_slice(rdm.upper()))?;
-            }
-            sum = file.sum.finalize();
-            Ok(())
+                for i in 0..rdm.images() {
+                    let row: Vec<O> = (0..rdm.images()).map(|j| rdm.get(i, j).unwrap_or(O::UNDEFINED)).collect();
+                    sum.update(bytemuck::cast_slice(&row));
+                    file.write_all(bytemuck::cast_slice(&row))?;
+                }
+                Ok(())
+            })?;
+            return Ok(sum.finalize());
+        }
+        deliver(&self.output, |file| {
+            file.write_all(&npy::beginning(dtype, &[rdm.upper().len()]))?;
+            file.write_all(bytemuck::cast_slice(rdm.upper()))
         })?;
-        Ok(sum)
+        Ok(side::sum_of(rdm.upper()))
     }
 
     /// That the matrix has a place among the numbers of a picture, which are single.
@@ -343,13 +367,4 @@ struct Classes {
 
 fn undefined<O: Real>(rdm: &Rdm<O>) -> u64 {
     rdm.upper().iter().filter(|&&value| value.into().is_nan()).count() as u64
-}
-
-/// All rows, one after the other.
-fn write_square<O: Real + bytemuck::NoUninit>(rdm: &Rdm<O>, file: &mut dyn Write) -> io::Result<()> {
-    for i in 0..rdm.images() {
-        let row: Vec<O> = (0..rdm.images()).map(|j| rdm.get(i, j).unwrap_or(O::UNDEFINED)).collect();
-        file.write_all(bytemuck::cast_slice(&row))?;
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rsa::Distance;
 use serde::{Deserialize, Serialize};
 
-use super::deliver::sum_of;
+use crate::arrays::Values;
 use crate::trouble::{Exit, Result, Trouble};
 
 /// What a dissimilarity matrix is of. Rows and columns are images, or conditions where it was averaged.
@@ -36,9 +36,14 @@ pub(super) struct Side {
     /// What the activations were read from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) activations: Option<String>,
-    /// CRC-32 of the file with the matrix.
+    /// CRC-32 of the matrix's numbers as they lie in its file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) crc32: Option<u32>,
+}
+
+/// The CRC-32 of numbers as they lie in memory, and in a file that is written here.
+pub(super) fn sum_of<T: bytemuck::NoUninit>(numbers: &[T]) -> u32 {
+    crc32fast::hash(bytemuck::cast_slice(numbers))
 }
 
 /// Where the side file of a matrix is.
@@ -60,8 +65,8 @@ pub(super) fn check_free(side: &Path) -> Result<()> {
     }
 }
 
-/// What is said of the matrix of a file, if anything is; what is said of another one is a warning.
-pub(super) fn of(matrix: &Path, warnings: &mut Vec<String>) -> Option<Side> {
+/// What is said of the matrix of a file that holds these numbers, if anything is; what is said of another one is a warning.
+pub(super) fn of(matrix: &Path, numbers: &Values, warnings: &mut Vec<String>) -> Option<Side> {
     let path = beside(matrix);
     if path == matrix {
         return None;
@@ -75,7 +80,11 @@ pub(super) fn of(matrix: &Path, warnings: &mut Vec<String>) -> Option<Side> {
             return None;
         }
     };
-    let is_of_it = side.crc32.is_none_or(|sum| sum_of(matrix).is_ok_and(|found| found == sum));
+    let found = || match numbers {
+        Values::F32(numbers) => sum_of(numbers),
+        Values::F64(numbers) => sum_of(numbers),
+    };
+    let is_of_it = side.crc32.is_none_or(|sum| sum == found());
     if !is_of_it {
         let (side, matrix) = (path.display(), matrix.display());
         warnings.push(format!("{side} was written for another matrix than {matrix} holds now, and is not believed"));

@@ -198,9 +198,9 @@ fn stacks_are_compared_each_with_each() {
     exit 2
     error: two.npy has 2 matrices, counted from 0; there is no number 2
     ");
-    insta::assert_snapshot!(toy.atrophy("compare c.npy ../c.npy --index 1,2,3").refused(), @"
-    exit 3
-    error: cannot read ../c.npy: No such file or directory (os error 2)
+    insta::assert_snapshot!(toy.atrophy("compare two.npy c.npy --index 0,0,0").refused(), @"
+    exit 2
+    error: --index is one number, or two: I,J
     ");
 }
 
@@ -275,7 +275,7 @@ fn what_a_matrix_is_stands_beside_it() {
     assert_eq!(tau(&toy, "plain.npy labelled.npy"), 1.0);
     insta::assert_snapshot!(toy.atrophy("compare sorted.npy plain.npy").refused(), @"
     exit 5
-    error: rows of sorted.npy and plain.npy are different images: sorted by l.txt and as they came; make both in the same order (rdm --sort-by); or compare them --regardless
+    error: rows of sorted.npy and plain.npy are different images: sorted by l.txt and as they came; make both in the same order (rdm --sort-by); or take them together --regardless
     ");
     let anyway = toy.atrophy("compare sorted.npy plain.npy --regardless").done();
     assert!(anyway.err.starts_with("warning: rows of sorted.npy"), "{}", anyway.err);
@@ -391,6 +391,15 @@ fn the_noise_ceiling_of_healthy_matrices() {
     0.417107 to 0.583198 tau-b, noise ceiling of 4 matrices (66 pairs of 12 images); by twos they are 0.331935 alike in the mean
     warning: 4 matrices say little of how unlike subjects are; 5 or more are usual
     ");
+    // rows of one are known to be sorted, and nothing is known of the others
+    toy.write("x.npy", singles(&[12, 4], &noise(48, 5)));
+    toy.write("l.txt", "b\na\n".repeat(6));
+    let _ = toy.atrophy("rdm x.npy -o sorted.npy --sort-by l.txt").done();
+    let warned = toy.atrophy("noise-ceiling four.npy sorted.npy three.npy").done().err;
+    assert!(
+        warned.contains("sorted.npy is sorted by l.txt, and nothing says in which order the rows of four.npy are"),
+        "{warned}"
+    );
     insta::assert_snapshot!(toy.atrophy("noise-ceiling four.npy").refused(), @"
     exit 3
     error: four.npy: a noise ceiling is of the matrices of several subjects, two at least; here are 1
