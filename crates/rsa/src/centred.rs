@@ -41,17 +41,8 @@ impl<'a, T: Real> Centred<'a, T> {
 
     /// Some of the images, without what these have in common; in the units of the whole, so that sums can be added up.
     pub(crate) fn batch(&self, first: usize, images: usize) -> Centred<'a, T> {
-        let Seen { patterns, unit, changes, centred } = &self.seen;
-        let features = patterns.features;
-        let images = images.min(patterns.images - first);
-        let values = &patterns.values[first * features..(first + images) * features];
-        let changes = changes[first..first + images].to_vec();
-        let mut batch = Centred::about_mean(Seen {
-            patterns: Patterns { values, images, features },
-            unit: *unit,
-            centred: *centred,
-            changes,
-        });
+        let images = images.min(self.seen.patterns.images - first);
+        let mut batch = Centred::about_mean(self.seen.of_images(first, images));
         batch.scale = self.scale;
         batch.squared_lengths = batch.sum_squares();
         batch

@@ -9,8 +9,6 @@
 //!   the common part goes first is what counts: a heavily injured network answers all images nearly alike, and errors are now
 //!   relative to the spread of the patterns, not to their length. Pairs much closer than the spread are taken again by differences.
 
-use std::sync::OnceLock;
-
 use rayon::prelude::*;
 
 use crate::{
@@ -97,7 +95,7 @@ impl Distance {
         let per_scale = 1.0 / scale;
         let panels: Panels<f32> = Panels::of_images(seen, |feature, value| ((value - mean[feature]) * per_scale) as f32);
         let lengths = panels.squared_lengths();
-        let products = Products { seen, equal, panels, lengths, distance: self, same: OnceLock::new() };
+        let products = Products { seen, equal, panels, lengths, distance: self };
         let length = scale / seen.unit;
         match self {
             Distance::Correlation | Distance::Cosine => {
@@ -129,8 +127,6 @@ struct Products<'a, T> {
     /// Squared lengths of the vectors in the panels.
     lengths: Vec<f64>,
     distance: Distance,
-    /// For each image the first one with the very same pattern, found when first asked for: a network may answer all images alike.
-    same: OnceLock<Vec<usize>>,
 }
 
 impl<T: Real> Products<'_, T> {
@@ -164,8 +160,7 @@ impl<T: Real> Products<'_, T> {
     }
 
     fn of_close_pair<O: Real>(&self, i: usize, j: usize) -> O {
-        let same = self.same.get_or_init(|| self.seen.patterns.first_of_the_same());
-        if same[i] == same[j] {
+        if self.seen.are_the_same(i, j) {
             return O::default();
         }
         self.distance.of_pair(self.seen, self.equal, i, j, self.seen.squared_difference(i, j))

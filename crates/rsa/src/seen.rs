@@ -1,5 +1,7 @@
 //! Patterns as a distance sees them: rid of what it does not see, in double precision.
 
+use std::sync::OnceLock;
+
 use rayon::prelude::*;
 
 use crate::{
@@ -17,9 +19,11 @@ pub(crate) struct Seen<'a, T> {
     /// A power of two that all values are multiplied with first, so that no square is too large or too small.
     pub(crate) unit: f64,
     /// Whether each pattern's mean is taken away.
-    pub(crate) centred: bool,
+    centred: bool,
     /// What is done to each pattern.
     pub(crate) changes: Vec<Change>,
+    /// For each image the first one with the very same pattern, found when first asked for: a network may answer all images alike.
+    same: OnceLock<Vec<usize>>,
 }
 
 /// What is done to a pattern: `(value * unit - mean) * factor`.
@@ -50,12 +54,13 @@ impl<'a, T: Real> Seen<'a, T> {
         match distance {
             Distance::Correlation | Distance::Cosine => {
                 let centred = distance == Distance::Correlation;
-                Seen { patterns, unit: 1.0, centred, changes: images.map(|pattern| unit_length(pattern, centred)).collect() }
+                let changes = images.map(|pattern| unit_length(pattern, centred)).collect();
+                Seen { patterns, unit: 1.0, centred, changes, same: OnceLock::new() }
             }
             Distance::Euclidean | Distance::SquaredEuclidean => {
                 let unit = unit_of(images.map(largest).reduce(|| 0.0, f64::max));
                 let as_is = Change { unit, mean: 0.0, factor: 1.0, stretch: 0.0, is_nothing: false };
-                Seen { patterns, unit, centred: false, changes: vec![as_is; patterns.images] }
+                Seen { patterns, unit, centred: false, changes: vec![as_is; patterns.images], same: OnceLock::new() }
             }
         }
     }
@@ -63,6 +68,20 @@ impl<'a, T: Real> Seen<'a, T> {
     /// The images that have nothing to be seen of, ascending.
     pub(crate) fn nothing(&self) -> Vec<usize> {
         (0..self.patterns.images).filter(|&image| self.changes[image].is_nothing).collect()
+    }
+
+    /// Some of the images, seen as they are among all.
+    pub(crate) fn of_images(&self, first: usize, images: usize) -> Seen<'a, T> {
+        let Patterns { values, features, .. } = self.patterns;
+        let values = &values[first * features..(first + images) * features];
+        let changes = self.changes[first..first + images].to_vec();
+        Seen { patterns: Patterns { values, images, features }, changes, same: OnceLock::new(), ..*self }
+    }
+
+    /// Whether two images have the very same pattern.
+    pub(crate) fn are_the_same(&self, i: usize, j: usize) -> bool {
+        let same = self.same.get_or_init(|| self.patterns.first_of_the_same());
+        same[i] == same[j]
     }
 
     /// The squared length of the difference of two patterns, with a small error of its own, however close they are.
@@ -78,10 +97,10 @@ impl<'a, T: Real> Seen<'a, T> {
 
     /// The length of the difference of two patterns, as they were given, whose square is too small for a number.
     pub(crate) fn length_of_tiny_difference(&self, i: usize, j: usize) -> f64 {
-        let [a, b] = [i, j].map(|image| self.patterns.pattern(image));
-        if a == b {
+        if self.are_the_same(i, j) {
             return 0.0;
         }
+        let [a, b] = [i, j].map(|image| self.patterns.pattern(image));
         let differences = || a.iter().zip(b).map(|(&a, &b)| (a.into() - b.into()).abs());
         let largest = differences().fold(0.0, f64::max);
         differences().map(|d| (d / largest).powi(2)).sum::<f64>().sqrt() * largest
